@@ -1,0 +1,31 @@
+import type { Grid } from './grid.ts';
+import type { PixelBlock } from './raster.ts';
+import type { Window } from './window.ts';
+
+/** Random-access bytes behind a URL. Implementations: file (http(s) and s3 share the port). */
+export interface ByteSource {
+  readonly url: string;
+  /** Size in bytes. */
+  readonly sizeBytes: number;
+  /**
+   * Reads exactly `length` bytes from `offset`.
+   * @throws SourceError if the range reaches past the end, or the bytes cannot be had.
+   */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** The pixels of a scene as the network sees them: uint8 RGB, plus validity. */
+export interface ScenePixels {
+  readonly grid: Grid;
+  /**
+   * uint8 RGB of a window that lies within the grid (`bands` = 3).
+   * @throws SourceError, FormatError
+   */
+  readRgb(window: Window, signal?: AbortSignal): Promise<PixelBlock>;
+  /**
+   * Validity of a window within the grid: 1 where there is data, 0 where there is none (nodata value in each chosen
+   * band, alpha 0 or mask 0); `null` if the scene has neither nodata nor a mask, so that every pixel is valid.
+   */
+  readValidity(window: Window, signal?: AbortSignal): Promise<Uint8Array | null>;
+}
