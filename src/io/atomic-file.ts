@@ -1,0 +1,254 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open as openFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { isFrustumError, SourceError } from '../core/errors.ts';
+
+/**
+ * A file that appears under its name whole or not at all. Bytes go to a hidden temporary file in the same folder, so
+ * that the final rename stays on one file system and is atomic.
+ */
+export interface AtomicFile {
+  /** The final path, absolute. Nothing is there (or the former file still is) until {@link commit}. */
+  readonly path: string;
+  /** Bytes appended so far: where the next {@link write} begins. */
+  readonly position: number;
+  /**
+   * Appends. The place is taken when the call is made, so calls need not be awaited one by one to keep their order.
+   * `bytes` must not change before the promise settles.
+   * @throws SourceError
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Overwrites bytes that were appended before, for headers that are known last.
+   * @throws SourceError
+   */
+  writeAt(offset: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * Waits for all writes, flushes to the disk and renames into place, replacing a former file. Fails if any write
+   * failed; the temporary file is removed then.
+   * @throws SourceError
+   */
+  commit(): Promise<void>;
+  /** Removes the temporary file. May be called at any time and any number of times; does nothing after `commit`. */
+  abort(): Promise<void>;
+}
+
+/** A nameless file for data that outgrows memory: it is unlinked at once, so that even a killed process leaves nothing. */
+export interface ScratchFile {
+  /** Bytes appended so far. */
+  readonly position: number;
+  /** Appends, under the rules of {@link AtomicFile.write}. */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Reads exactly `length` bytes from `offset`.
+   * @throws SourceError
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Gives the space back. May be called any number of times. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens an {@link AtomicFile}, making its folder where there is none.
+ * @throws SourceError if the folder cannot be made or written to.
+ */
+export async function openAtomicFile(path: string): Promise<AtomicFile> {
+  const target = resolve(path);
+  // A folder in the way would only be found by the rename, after all the work.
+  const former = await stat(target).catch(() => null);
+  if (former?.isDirectory()) throw writeError(target, Object.assign(new Error(), { code: 'EISDIR' }));
+  const { handle, temporaryPath } = await createBeside(target);
+  const pending = new Set<Promise<void>>();
+  let failure: Error | null = null;
+  let position = 0;
+  let open = true;
+
+  const discard = async () => {
+    open = false;
+    await Promise.allSettled(pending);
+    await handle.close().catch(() => undefined);
+    await rm(temporaryPath, { force: true }).catch(() => undefined);
+  };
+  const put = async (offset: number, bytes: Uint8Array) => {
+    if (!open) throw closedError(target);
+    if (failure !== null) throw failure;
+    const write = writeFully(handle, offset, bytes, target);
+    pending.add(write);
+    try {
+      await write;
+    } catch (error) {
+      failure ??= error as Error;
+      throw error;
+    } finally {
+      pending.delete(write);
+    }
+  };
+
+  return {
+    path: target,
+    get position() {
+      return position;
+    },
+    async write(bytes) {
+      const offset = position;
+      position += bytes.length;
+      await put(offset, bytes);
+    },
+    writeAt: put,
+    async commit() {
+      if (!open) throw closedError(target);
+      open = false;
+      try {
+        await Promise.all(pending);
+        if (failure !== null) throw failure;
+        await handle.sync();
+        await handle.close();
+        await rename(temporaryPath, target);
+      } catch (cause) {
+        await discard();
+        throw writeError(target, cause);
+      }
+      await syncFolder(dirname(target));
+    },
+    async abort() {
+      if (open) await discard();
+    },
+  };
+}
+
+/**
+ * Opens a {@link ScratchFile} on the file system of `nearPath`: the disk that the result will need anyway, rather than
+ * a temporary folder that may live in memory.
+ * @throws SourceError
+ */
+export async function openScratchFile(nearPath: string): Promise<ScratchFile> {
+  const target = resolve(nearPath);
+  const { handle, temporaryPath } = await createBeside(target);
+  await rm(temporaryPath, { force: true });
+  let position = 0;
+  let closed = false;
+  return {
+    get position() {
+      return position;
+    },
+    async write(bytes) {
+      const offset = position;
+      position += bytes.length;
+      await writeFully(handle, offset, bytes, target);
+    },
+    async read(offset, length) {
+      const bytes = new Uint8Array(length);
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await handle
+          .read(bytes, done, length - done, offset + done)
+          .catch((cause: unknown) => Promise.reject(writeError(target, cause)));
+        if (bytesRead === 0) {
+          throw new SourceError(
+            `Scratch data of ${target} is cut short: expected ${length} bytes at ${offset}, got ${done}. Run again.`,
+            { url: target, retryable: true },
+          );
+        }
+        done += bytesRead;
+      }
+      return bytes;
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await handle.close().catch(() => undefined);
+    },
+  };
+}
+
+/**
+ * Writes a whole file atomically; text is stored as UTF-8.
+ * @throws SourceError
+ */
+export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const file = await openAtomicFile(path);
+  try {
+    await file.write(typeof content === 'string' ? Buffer.from(content, 'utf8') : content);
+    await file.commit();
+  } catch (error) {
+    await file.abort();
+    throw error;
+  }
+}
+
+/** Opens a new file beside `target`. The name begins with a dot, so that a listing of results does not show it. */
+async function createBeside(target: string): Promise<{ handle: FileHandle; temporaryPath: string }> {
+  const folder = dirname(target);
+  // Cut to leave room for the suffix within the 255 bytes that file systems allow a name.
+  const stem = basename(target).slice(0, 60);
+  const temporaryPath = join(folder, `.${stem}.${process.pid}-${randomBytes(6).toString('hex')}.part`);
+  try {
+    await mkdir(folder, { recursive: true });
+    return { handle: await openFile(temporaryPath, 'wx+'), temporaryPath };
+  } catch (cause) {
+    throw writeError(target, cause);
+  }
+}
+
+/** One write call may store less than it was given, e.g. on a disk that is about to be full. */
+async function writeFully(
+  handle: FileHandle,
+  offset: number,
+  bytes: Uint8Array,
+  path: string,
+): Promise<void> {
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+      done += bytesWritten;
+    }
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+}
+
+/** Makes the rename itself survive a power cut. Some file systems (and Windows) do not sync folders: then it is up to them. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await openFile(folder, 'r').catch(() => null);
+  if (handle === null) return;
+  await handle.sync().catch(() => undefined);
+  await handle.close().catch(() => undefined);
+}
+
+function closedError(path: string): SourceError {
+  return new SourceError(
+    `Cannot write ${path}: the file was committed or aborted before. Open it again to write it anew.`,
+    { url: path },
+  );
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space is left on the device. Free some space, or write to another disk',
+  EDQUOT: 'your disk quota is used up. Free some space, or write to another disk',
+  EFBIG: 'the file grew beyond what this file system or your limits (ulimit -f) allow. Write to another disk',
+  EACCES: 'permission denied. Choose an output folder that you may write to, or change its permissions',
+  EPERM: 'the operation is not permitted. Choose an output folder that you may write to',
+  EROFS: 'the file system is read-only. Choose an output folder on another one',
+  ENOTDIR: 'a part of the path is a file, not a folder. Remove that file, or choose another output folder',
+  EEXIST: 'a part of the path is a file, not a folder. Remove that file, or choose another output folder',
+  EISDIR: 'a folder has this name. Remove it, or choose another output path',
+  ENAMETOOLONG: 'the name is too long for this file system. Choose a shorter one',
+  ENOENT: 'the folder disappeared while it was written to. Do not remove it during a run',
+  EMFILE: 'too many files are open. Raise the limit (ulimit -n), or run again',
+  ENFILE: 'too many files are open on this machine. Run again later',
+};
+
+const RETRYABLE = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'EBUSY', 'ESTALE', 'ETIMEDOUT']);
+
+/** Any failure of the file system, as a {@link SourceError} that names `path` and says what to do. */
+export function writeError(path: string, cause: unknown): Error {
+  if (isFrustumError(cause)) return cause;
+  const code = (cause as NodeJS.ErrnoException | null)?.code ?? null;
+  const reason =
+    (code !== null && REASONS[code]) || `${cause instanceof Error ? cause.message : String(cause)}`;
+  return new SourceError(`Cannot write ${path}: ${reason}${code === null ? '' : ` (${code})`}.`, {
+    url: path,
+    status: code,
+    retryable: code !== null && RETRYABLE.has(code),
+    cause,
+  });
+}

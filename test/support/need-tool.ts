@@ -1,0 +1,26 @@
+import { execFileSync } from 'node:child_process';
+
+const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = {
+  'gdal-python': [
+    '-c',
+    'from osgeo import gdal; import osgeo_utils.samples.validate_cloud_optimized_geotiff',
+  ],
+};
+const COMMANDS: Readonly<Record<string, string>> = { 'gdal-python': '/usr/bin/python3' };
+
+/**
+ * Whether an outside tool is there, for `describe.skipIf(!needTool('gdalinfo'))`. Says so when a suite is left out, and
+ * throws instead of leaving it out when `FRUSTUM_TEST_ALL=1`. `name` is a command, or `gdal-python` for GDAL's Python
+ * modules in the system's Python.
+ */
+export function needTool(name: string): boolean {
+  try {
+    execFileSync(COMMANDS[name] ?? name, VERSION_ARGS[name] ?? ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch (cause) {
+    if (process.env.FRUSTUM_TEST_ALL === '1')
+      throw new Error(`FRUSTUM_TEST_ALL=1, but ${name} is missing`, { cause });
+    process.stderr.write(`left out: tests that need ${name}\n`);
+    return false;
+  }
+}
