@@ -1,0 +1,84 @@
+import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError } from 'commander';
+import { EXIT, exitCodeOf, isFrustumError } from '../core/errors.ts';
+import { addConvert } from './convert.ts';
+import { addEvaluate } from './evaluate.ts';
+import { addInfo } from './info.ts';
+import { addPolygonize } from './polygonize.ts';
+import { addPyramid } from './pyramid.ts';
+import { createReporter } from './reporter.ts';
+import { addSegment } from './segment.ts';
+import { addSynth } from './synth.ts';
+import type { VerbContext } from './verb.ts';
+
+/** The command line as data: parse with it, or print its help. */
+export function createProgram(context: VerbContext): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const program = new Command('frustum')
+    .description('Ultra-wide satellite scenes to land-cover rasters and gap-free polygons, with SFR-Net')
+    .version(version)
+    .showHelpAfterError('(frustum --help, or frustum VERB --help, shows how)')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 permanent failure, 2 wrong usage, 75 stopped or failed for now: try again.',
+    );
+  for (const add of [addSegment, addInfo, addConvert, addPyramid, addPolygonize, addSynth, addEvaluate]) {
+    add(program, context);
+  }
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  return program;
+}
+
+async function main(): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    // A second Ctrl-C means now.
+    if (stop.signal.aborted) process.exit(EXIT.tryAgain);
+    stop.abort();
+    process.stderr.write(`\nfrustum: ${signal}: stopping; nothing half-written will stay\n`);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const interactive = process.stderr.isTTY === true;
+  const context: VerbContext = {
+    reporter: createReporter(interactive),
+    signal: stop.signal,
+    print: (text) => process.stdout.write(`${text}\n`),
+  };
+  try {
+    await createProgram(context).parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    } else {
+      process.exitCode = stop.signal.aborted ? EXIT.tryAgain : exitCodeOf(error);
+      report(error, interactive);
+    }
+  }
+}
+
+/** One message a failure; the stack only where the failure is a defect of ours. */
+function report(error: unknown, interactive: boolean): void {
+  const known = isFrustumError(error);
+  const aborted = error instanceof Error && error.name === 'AbortError';
+  const message = error instanceof Error ? error.message : String(error);
+  const tag = known ? error.tag : aborted ? 'AbortedError' : 'InternalError';
+  if (!interactive) {
+    const { stack } = error instanceof Error ? error : {};
+    const line = { level: 'fatal', tag, message, ...(known || aborted ? {} : { stack }) };
+    process.stderr.write(`${JSON.stringify(line)}\n`);
+    return;
+  }
+  process.stderr.write(`frustum: ${tag}: ${message}\n`);
+  if (!known && !aborted && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+}
+
+if (process.argv[1] !== undefined && isEntry(process.argv[1])) await main();
+
+/** True where this module, or the `frustum` command that loads it, is what node was started with. */
+function isEntry(script: string): boolean {
+  const started = realpathSync(script);
+  return started === fileURLToPath(import.meta.url) || /[\\/]bin[\\/]frustum\.js$/.test(started);
+}

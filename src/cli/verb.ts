@@ -1,0 +1,54 @@
+import { InvalidArgumentError } from 'commander';
+import type { Reporter } from './reporter.ts';
+
+/** What every verb gets from the command line's entry. */
+export interface VerbContext {
+  readonly reporter: Reporter;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Writes a result (not a log) to standard output. */
+  readonly print: (text: string) => void;
+}
+
+/** Parses `WIDTHxHEIGHT`. */
+export function parseSize(text: string): { width: number; height: number } {
+  const match = /^(\d+)x(\d+)$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError('expected WIDTHxHEIGHT in pixels, e.g. 2048x2048');
+  return { width: parsePositive(match[1]!), height: parsePositive(match[2]!) };
+}
+
+/** Parses a whole number of at least 1. */
+export function parsePositive(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('expected a whole number of at least 1');
+  return n;
+}
+
+/** Parses a whole number of at least 0. */
+export function parseCount(text: string): number {
+  const n = Number(text);
+  if (!Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError('expected a whole number of at least 0');
+  return n;
+}
+
+/** Parses `R,G,B`: three band numbers (from 1) or names. */
+export function parseBands(text: string): [number | string, number | string, number | string] {
+  const parts = text.split(',').map((part) => part.trim());
+  if (parts.length !== 3 || parts.includes('')) {
+    throw new InvalidArgumentError('expected three bands for red, green and blue, e.g. 3,2,1 or red,green,blue');
+  }
+  const [r, g, b] = parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  return [r!, g!, b!];
+}
+
+/** Parses a list of whole numbers, e.g. `0,255`. */
+export function parseNumbers(text: string): number[] {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (!numbers.every((n) => Number.isFinite(n))) throw new InvalidArgumentError('expected numbers, e.g. 1,3,6');
+  return numbers;
+}
+
+/** `Examples:` for a verb's help. */
+export function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ frustum ${line}`).join('\n')}`;
+}

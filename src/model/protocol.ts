@@ -1,0 +1,40 @@
+import type { ErrorData } from '../core/errors.ts';
+
+/** What crosses the border between the run and its inference child. Typed arrays travel by structured clone. */
+
+/** Where the network runs. Asking for a provider that is not installed is an error: there is no silent fallback. */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+
+export interface OpenRequest {
+  readonly kind: 'open';
+  readonly dir: string;
+  readonly provider: Provider;
+  /** Threads inside one operator. */
+  readonly threads: number;
+}
+
+export interface InferRequest {
+  readonly kind: 'infer';
+  /** uint8 RGB [window][window][3] */
+  readonly local: Uint8Array;
+  readonly short: Uint8Array;
+  /** `null`: the long window is the same as in the request before. */
+  readonly long: Uint8Array | null;
+}
+
+export type ChildRequest = { readonly id: number } & (OpenRequest | InferRequest);
+
+export interface OpenAnswer {
+  readonly versions: { readonly onnxruntime: string };
+}
+
+export interface InferAnswer {
+  /** Raw scores, float32 [classes][window / scoreStride][window / scoreStride] */
+  readonly scores: Float32Array;
+  /** Milliseconds inside each graph; `long` is 0 where its features were still there. */
+  readonly milliseconds: { readonly long: number; readonly short: number; readonly local: number };
+}
+
+export type ChildReply =
+  | { readonly id: number; readonly ok: true; readonly value: OpenAnswer | InferAnswer }
+  | { readonly id: number; readonly ok: false; readonly error: ErrorData };

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { type FrustumError, ModelError, UnsupportedError } from '../core/errors.ts';
+import { type ModelManifest, TENSORS } from './manifest.ts';
+import type { InferAnswer, InferRequest, OpenRequest } from './protocol.ts';
+
+/** The three sessions of one model, and the long-range features of the window that was asked for last. */
+export interface SessionSet {
+  infer(request: InferRequest): Promise<InferAnswer>;
+}
+
+/**
+ * Opens a model's graphs. Runs in the inference child only: sessions block their thread while they work.
+ * @throws ModelError where the graphs don't fit the manifest, UnsupportedError where the provider is not installed
+ */
+export async function openSessionSet(request: OpenRequest, manifest: ModelManifest): Promise<SessionSet> {
+  const options: ort.InferenceSession.SessionOptions = {
+    executionProviders: [request.provider],
+    intraOpNumThreads: request.threads,
+    graphOptimizationLevel: 'all',
+    // Masked attention weights are exp(-100), a denormal: flushing makes those operators many times faster and changes
+    // no result by more than 1.2e-38.
+    extra: { session: { set_denormal_as_zero: '1' } },
+  };
+  const open = async (branch: keyof ModelManifest['graphs']) => {
+    const path = join(request.dir, manifest.graphs[branch].file);
+    try {
+      return await ort.InferenceSession.create(path, options);
+    } catch (cause) {
+      throw explainOpenFailure(path, request, cause);
+    }
+  };
+  const sessions = { long: await open('long'), short: await open('short'), local: await open('local') };
+  checkScores(sessions.local, manifest, join(request.dir, manifest.graphs.local.file));
+
+  const side = manifest.window;
+  const pixels = (data: Uint8Array) => new ort.Tensor('uint8', data, [1, side, side, 3]);
+  let longFeatures: ort.InferenceSession.OnnxValueMapType | null = null;
+
+  return {
+    async infer({ local, short, long }) {
+      const started = performance.now();
+      if (long !== null) longFeatures = await sessions.long.run({ [TENSORS.pixels]: pixels(long) });
+      if (longFeatures === null) {
+        throw new ModelError('the first window of a run came without its long-range window', {
+          tensor: TENSORS.longKeys,
+          expected: 'long-range pixels',
+          actual: 'none',
+        });
+      }
+      const longDone = performance.now();
+      const shortFeatures = await sessions.short.run({ [TENSORS.pixels]: pixels(short) });
+      const shortDone = performance.now();
+      const answer = await sessions.local.run({
+        [TENSORS.pixels]: pixels(local),
+        [TENSORS.shortKeys]: shortFeatures[TENSORS.keys]!,
+        [TENSORS.shortValues]: shortFeatures[TENSORS.values]!,
+        [TENSORS.longKeys]: longFeatures[TENSORS.keys]!,
+        [TENSORS.longValues]: longFeatures[TENSORS.values]!,
+      });
+      const scores = answer[TENSORS.scores]!.data as Float32Array;
+      return {
+        scores,
+        milliseconds: {
+          long: longDone - started,
+          short: shortDone - longDone,
+          local: performance.now() - shortDone,
+        },
+      };
+    },
+  };
+}
+
+/** The local graph's own score channels must be as many as the manifest's classes. */
+function checkScores(session: ort.InferenceSession, manifest: ModelManifest, path: string): void {
+  const output = session.outputMetadata.find((meta) => meta.name === TENSORS.scores);
+  if (output === undefined || !output.isTensor) {
+    throw new ModelError(
+      `${path}: has no output named ${TENSORS.scores}, but ${session.outputNames.join(', ')}`,
+      {
+        tensor: TENSORS.scores,
+        expected: TENSORS.scores,
+        actual: session.outputNames.join(', '),
+      },
+    );
+  }
+  const cells = manifest.window / manifest.scores.stride;
+  const expected = [manifest.classes.length, cells, cells];
+  const actual = output.shape.slice(1);
+  const [channels] = actual;
+  if (typeof channels === 'number' && channels !== manifest.classes.length) {
+    throw new ModelError(
+      `${path}: the network scores ${channels} classes, but manifest.json lists ${manifest.classes.length}: the manifest belongs to another model; convert the checkpoint again`,
+      { tensor: TENSORS.scores, expected: expected.join('x'), actual: actual.join('x') },
+    );
+  }
+  if (actual.some((n, i) => typeof n === 'number' && n !== expected[i])) {
+    throw new ModelError(
+      `${path}: scores are ${actual.join(' x ')}, but the manifest's window and score stride need ${expected.join(' x ')}`,
+      { tensor: TENSORS.scores, expected: expected.join('x'), actual: actual.join('x') },
+    );
+  }
+}
+
+function explainOpenFailure(path: string, request: OpenRequest, cause: unknown): FrustumError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (request.provider !== 'cpu' && /provider|backend|cuda|webgpu/i.test(reason)) {
+    return new UnsupportedError(`--provider ${request.provider}: onnxruntime can't use it here (${reason})`, {
+      feature: `execution provider ${request.provider}`,
+      hint: 'install the provider files (ONNXRUNTIME_NODE_INSTALL=cuda12 for CUDA) or use --provider cpu',
+      cause,
+    });
+  }
+  return new ModelError(`${path}: onnxruntime can't open it: ${reason}`, {
+    tensor: path,
+    expected: 'an ONNX graph',
+    actual: reason,
+    cause,
+  });
+}

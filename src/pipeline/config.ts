@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { ConfigError, SourceError } from '../core/errors.ts';
+
+/**
+ * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
+ * Options of the command line go before the pipeline's, the pipeline's before the defaults.
+ */
+
+const band = z.union([z.number().int().positive(), z.string().min(1)]);
+const bands = z.tuple([band, band, band]);
+
+export const stretchSchema = z.union([
+  z.literal('auto').describe('8-bit pixels as they are; everything else by its 2nd and 98th percentile'),
+  z.literal('none').describe('8-bit pixels as they are; refuses others'),
+  z.literal('minmax').describe("the scene's own minimum and maximum, a band"),
+  z.strictObject({ percentile: z.tuple([z.number().min(0).max(100), z.number().min(0).max(100)]) }),
+  z.strictObject({ fixed: z.tuple([z.number(), z.number()]) }).describe('these two values become 0 and 255'),
+]);
+
+export const bandFormSchema = z.strictObject({
+  bits: z.number().int().positive().describe('bits of a sample'),
+  bandCount: z.number().int().positive().describe('bands in the file'),
+  bands: bands.describe('red, green and blue in a file of this form'),
+});
+
+export const pipelineSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().min(1),
+  description: z.string().optional(),
+  model: z.string().optional().describe('model folder, relative to the pipeline file'),
+  bands: z
+    .union([bands, z.array(bandFormSchema).min(1)])
+    .optional()
+    .describe('red, green and blue: numbers from 1 or names; or one choice a file form'),
+  stretch: stretchSchema.optional(),
+  stride: z.number().int().positive().optional().describe('pixels between neighbouring windows'),
+  mode: z.enum(['reference', 'centred']).optional(),
+  sampling: z.enum(['exact', 'pyramid']).optional(),
+  vector: z.array(z.enum(['geojson', 'geojsonl'])).optional().describe('empty for no polygons'),
+  preview: z.boolean().optional(),
+});
+
+/** See {@link pipelineSchema}. */
+export type Pipeline = z.infer<typeof pipelineSchema>;
+export type Stretch = z.infer<typeof stretchSchema>;
+export type BandChoice = NonNullable<Pipeline['bands']>;
+
+/**
+ * Reads a pipeline file.
+ * @throws SourceError, ConfigError with the JSON pointer of what is wrong
+ */
+export async function readPipeline(path: string): Promise<Pipeline> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new SourceError(`${path}: the pipeline can't be read (${cause.code})`, {
+      url: path,
+      status: cause.code ?? null,
+      cause,
+    });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`${path}: not JSON: ${(cause as Error).message}`, { pointer: '', cause });
+  }
+  const parsed = pipelineSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const pointer = `/${issue?.path.join('/') ?? ''}`;
+  throw new ConfigError(`${path}: ${pointer}: ${issue?.message}`, { pointer, value: json });
+}

@@ -1,0 +1,91 @@
+import type { ClassRows } from '../core/raster.ts';
+import type { Strip, TileRow } from './strip.ts';
+import { upsamplePhases } from './upsample.ts';
+
+/**
+ * Decides class rows from finished tile rows: the class with the largest summed score (the first maximum wins, as
+ * `numpy.argmax`), and as confidence the softmax of the mean scores at that class, times 255, rounded.
+ */
+export interface Decider {
+  /**
+   * @param tileRow sums from {@link Strip.release}
+   * @returns rows cropped to the scene, or `null` where the tile row lies wholly below it. New arrays on each call.
+   */
+  decide(tileRow: TileRow): ClassRows | null;
+}
+
+/**
+ * @param strip the strip whose tile rows will be decided
+ * @param width scene width in pixels (at most the frame's)
+ * @param height scene height in pixels
+ * @param classIds class id of each score channel
+ */
+export function createDecider(
+  strip: Strip,
+  width: number,
+  height: number,
+  classIds: readonly number[],
+): Decider {
+  const { tile, cells, halo } = strip;
+  const { channels, scoreStride } = strip.options;
+  const side = cells + 2 * halo;
+  const phases = upsamplePhases(scoreStride);
+  const blended = new Float32Array(side);
+  const line = new Float32Array(channels * tile);
+
+  /** Upsampled scores of pixel row `row` of a tile into `line`, [channels][tile]. */
+  function upsampleRow(sums: Float32Array, base: number, row: number): void {
+    const phase = row % scoreStride;
+    const cellRow = (row - phase) / scoreStride + halo + phases.offset[phase]!;
+    const w1 = phases.weight[phase]!;
+    const w0 = 1 - w1;
+    for (let c = 0; c < channels; c++) {
+      const upper = base + (c * side + cellRow) * side;
+      // An exact hit (scoreStride 1) has no second row to read.
+      const lower = w1 === 0 ? upper : upper + side;
+      for (let k = 0; k < side; k++) blended[k] = w0 * sums[upper + k]! + w1 * sums[lower + k]!;
+      let to = c * tile;
+      for (let cell = halo; cell < cells + halo; cell++) {
+        for (let p = 0; p < scoreStride; p++) {
+          const at = cell + phases.offset[p]!;
+          const f = phases.weight[p]!;
+          line[to++] = f === 0 ? blended[at]! : (1 - f) * blended[at]! + f * blended[at + 1]!;
+        }
+      }
+    }
+  }
+
+  function decide(tileRow: TileRow): ClassRows | null {
+    const rowCount = Math.min(tile, height - tileRow.y);
+    if (rowCount <= 0) return null;
+    const classes = new Uint8Array(rowCount * width);
+    const confidence = new Uint8Array(rowCount * width);
+    const tileFloats = channels * side * side;
+    for (let t = 0; t * tile < width; t++) {
+      const columns = Math.min(tile, width - t * tile);
+      const perUnit = 1 / (tileRow.weights[t]! || 1);
+      for (let row = 0; row < rowCount; row++) {
+        upsampleRow(tileRow.sums, t * tileFloats, row);
+        const out = row * width + t * tile;
+        for (let x = 0; x < columns; x++) {
+          let best = 0;
+          let bestScore = line[x]!;
+          for (let c = 1; c < channels; c++) {
+            const score = line[c * tile + x]!;
+            if (score > bestScore) {
+              bestScore = score;
+              best = c;
+            }
+          }
+          let total = 0;
+          for (let c = 0; c < channels; c++) total += Math.exp((line[c * tile + x]! - bestScore) * perUnit);
+          classes[out + x] = classIds[best]!;
+          confidence[out + x] = Math.max(1, Math.round(255 / total));
+        }
+      }
+    }
+    return { y: tileRow.y, rowCount, classes, confidence };
+  }
+
+  return { decide };
+}

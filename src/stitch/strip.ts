@@ -1,0 +1,149 @@
+import { ConfigError } from '../core/errors.ts';
+
+/**
+ * The strip: rolling rows in which patches are summed until no later patch can reach them.
+ *
+ * Scores are kept at the head's own resolution (one cell for `scoreStride` pixels), in square tiles whose side divides
+ * every window position. Each tile holds its cells and a halo of one, and every patch adds its cells with its own edge
+ * repeated. Bilinear upsampling is linear, so upsampling a tile's sum gives the sum of the upsampled patches, the edge
+ * rule of each patch included, at 1 / scoreStride^2 of the memory.
+ */
+export interface StripOptions {
+  /** Side of the local window in pixels. */
+  readonly window: number;
+  /** Pixels a score cell stands for, along one axis. */
+  readonly scoreStride: number;
+  /** Score channels, one a class. */
+  readonly channels: number;
+  /** Size of the padded frame in pixels: windows lie within it. */
+  readonly frameWidth: number;
+  readonly frameHeight: number;
+  /** Pixels between neighbouring windows. */
+  readonly stride: number;
+}
+
+/** Finished tile row: sums of scores over `tile` pixel rows. Valid until the next call to the strip. */
+export interface TileRow {
+  /** First pixel row. */
+  readonly y: number;
+  /** Float32, tiles left to right, each [channels][cells + 2 halo][cells + 2 halo] (halo 0 where scoreStride is 1). */
+  readonly sums: Float32Array;
+  /** Total weight summed into each tile; 0 where no patch was added. */
+  readonly weights: Float64Array;
+}
+
+/** Side of the strip's tiles in pixels: the largest square grid that every window position and the window itself share. */
+export function tileSide(options: StripOptions): number {
+  const { window, stride, frameWidth, frameHeight } = options;
+  return [stride, frameWidth - window, frameHeight - window].reduce(greatestCommonDivisor, window);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+export class Strip {
+  /** Tile side in pixels. */
+  readonly tile: number;
+  /** Tile side in cells, without halo. */
+  readonly cells: number;
+  /** Cells around a tile that belong to its neighbours: 1, or 0 where no upsampling is needed. */
+  readonly halo: number;
+  readonly tilesAcross: number;
+  readonly options: StripOptions;
+  readonly #tileFloats: number;
+  readonly #tilesPerWindow: number;
+  readonly #sums: Float32Array[];
+  readonly #weights: Float64Array[];
+  /** First tile row that is not released yet. */
+  #firstTileRow = 0;
+
+  /** @throws ConfigError if window positions do not fall on whole score cells. */
+  constructor(options: StripOptions) {
+    this.options = options;
+    this.tile = tileSide(options);
+    if (this.tile % options.scoreStride !== 0) {
+      throw new ConfigError(
+        `--stride ${options.stride}: windows would start between score cells; the model answers for each ${options.scoreStride} px, so choose a stride that is a multiple of ${options.scoreStride}`,
+        { pointer: '--stride', value: options.stride },
+      );
+    }
+    this.cells = this.tile / options.scoreStride;
+    this.halo = options.scoreStride > 1 ? 1 : 0;
+    this.tilesAcross = options.frameWidth / this.tile;
+    this.#tilesPerWindow = options.window / this.tile;
+    const side = this.cells + 2 * this.halo;
+    this.#tileFloats = options.channels * side * side;
+    this.#sums = Array.from(
+      { length: this.#tilesPerWindow },
+      () => new Float32Array(this.tilesAcross * this.#tileFloats),
+    );
+    this.#weights = Array.from({ length: this.#tilesPerWindow }, () => new Float64Array(this.tilesAcross));
+  }
+
+  /** Bytes held, whatever the scene's height. */
+  get sizeBytes(): number {
+    return this.#tilesPerWindow * this.tilesAcross * (this.#tileFloats * 4 + 8);
+  }
+
+  /**
+   * Adds one patch.
+   * @param x left pixel of the local window, a multiple of `tile`
+   * @param y top pixel, a multiple of `tile`, not above rows that are released
+   * @param scores float32 [channels][n][n], n = window / scoreStride
+   * @param weight how many times the published loop would add it
+   */
+  add(x: number, y: number, scores: Float32Array, weight: number): void {
+    const tileX = x / this.tile;
+    const tileY = y / this.tile;
+    for (let j = 0; j < this.#tilesPerWindow; j++) {
+      const slot = (tileY + j) % this.#tilesPerWindow;
+      const sums = this.#sums[slot]!;
+      const weights = this.#weights[slot]!;
+      for (let i = 0; i < this.#tilesPerWindow; i++) {
+        this.#addTile(sums, (tileX + i) * this.#tileFloats, scores, i * this.cells, j * this.cells, weight);
+        weights[tileX + i]! += weight;
+      }
+    }
+  }
+
+  #addTile(
+    sums: Float32Array,
+    base: number,
+    scores: Float32Array,
+    col: number,
+    row: number,
+    weight: number,
+  ): void {
+    const n = this.options.window / this.options.scoreStride;
+    const { cells, halo } = this;
+    const side = cells + 2 * halo;
+    let to = base;
+    for (let c = 0; c < this.options.channels; c++) {
+      for (let v = 0; v < side; v++) {
+        const from = c * n * n + Math.min(Math.max(row + v - halo, 0), n - 1) * n;
+        const left = Math.max(col - halo, 0);
+        const right = Math.min(col + cells + halo, n);
+        if (halo === 1 && col === 0) sums[to++]! += weight * scores[from]!;
+        for (let k = from + left; k < from + right; k++) sums[to++]! += weight * scores[k]!;
+        if (halo === 1 && col + cells === n) sums[to++]! += weight * scores[from + n - 1]!;
+      }
+    }
+  }
+
+  /**
+   * Releases the tile rows above pixel row `untilY` that are not released yet, top to bottom. Call it when no later
+   * patch can reach rows above `untilY`; each row's memory is cleared and reused after the consumer asks for the next.
+   */
+  *release(untilY: number): Generator<TileRow> {
+    while ((this.#firstTileRow + 1) * this.tile <= untilY) {
+      const slot = this.#firstTileRow % this.#tilesPerWindow;
+      const sums = this.#sums[slot]!;
+      const weights = this.#weights[slot]!;
+      yield { y: this.#firstTileRow * this.tile, sums, weights };
+      sums.fill(0);
+      weights.fill(0);
+      this.#firstTileRow++;
+    }
+  }
+}
