@@ -1,3 +1,4 @@
+import type { CoverageFeature } from './coverage.ts';
 import type { Grid } from './grid.ts';
 import type { PixelBlock } from './raster.ts';
 import type { Window } from './window.ts';
@@ -28,4 +29,26 @@ export interface ScenePixels {
    * band, alpha 0 or mask 0); `null` if the scene has neither nodata nor a mask, so that every pixel is valid.
    */
   readValidity(window: Window, signal?: AbortSignal): Promise<Uint8Array | null>;
+}
+
+/** What sampling needs of a scene, or of a level of its altitude pyramid. */
+export type RgbReader = Pick<ScenePixels, 'grid' | 'readRgb'>;
+
+/** A vector output under way. A call that fails has removed what was written; `abort` may follow and does no harm. */
+export interface VectorSink {
+  /** Absolute. */
+  readonly path: string;
+  /**
+   * Takes the next feature; nothing of it is kept. A promise is returned where the sink wants to be waited for, which
+   * callers must do before the next call.
+   * @throws SourceError
+   */
+  write(feature: CoverageFeature): Promise<void> | undefined;
+  /**
+   * Finishes the file and puts it in its place.
+   * @throws SourceError
+   */
+  close(): Promise<void>;
+  /** Removes what was written; does nothing after `close`. */
+  abort(): Promise<void>;
 }

@@ -1,0 +1,90 @@
+import type { RgbReader } from '../core/ports.ts';
+import type { Window } from '../core/window.ts';
+import type { Pyramid } from '../pyramid/open-pyramid.ts';
+import { type Frustum, type FrustumPlan, windowKey } from './plan.ts';
+import { sampleWindow } from './sample-window.ts';
+
+/** Where context views come from: the scene at full resolution, or levels of its altitude pyramid. */
+export type Sampling = 'exact' | 'pyramid';
+
+/** Reads what frusta see. */
+export interface FrustumReader {
+  readonly sampling: Sampling;
+  /**
+   * The view of `frustum.windows[index]`: uint8 RGB `[window, window, 3]`, the network's input. Equal windows may share
+   * one buffer: it is not to be written to.
+   * @throws SourceError, FormatError
+   */
+  readView(frustum: Frustum, index: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** All views of a frustum, nearest first. */
+  readFrustum(frustum: Frustum, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
+}
+
+/** What a reader needs. */
+export interface FrustumReaderOptions {
+  readonly scene: RgbReader;
+  readonly plan: FrustumPlan;
+  /** If given, views from farther than 1 come from its levels. */
+  readonly pyramid?: Pyramid | null;
+  /** Context views kept for windows that repeat (each `window * window * 3` bytes); 8 unless told. */
+  readonly keptViews?: number;
+}
+
+/**
+ * Makes a reader for the frusta of `plan`. Local views are always exact copies of scene pixels.
+ * @throws ConfigError if the pyramid lacks a level for one of the plan's distances
+ */
+export function createFrustumReader(options: FrustumReaderOptions): FrustumReader {
+  const { scene, plan, pyramid = null, keptViews = 8 } = options;
+  const side = plan.window;
+  const levels = plan.distances.map((distance) =>
+    pyramid === null || distance === 1 ? scene : pyramid.level(distance),
+  );
+  const recent = createRecentViews(keptViews);
+
+  const sample = (window: Window, index: number, signal?: AbortSignal): Promise<Uint8Array> => {
+    const distance = plan.distances[index]!;
+    const seen = levels[index] === scene ? window : levelWindow(window, distance);
+    return sampleWindow(levels[index]!, seen, side, side, signal);
+  };
+  const readView: FrustumReader['readView'] = async (frustum, index, signal) => {
+    const window = frustum.windows[index]!;
+    if (index === 0) return sample(window, 0, signal);
+    return recent(`${index}:${windowKey(window)}`, () => sample(window, index, signal));
+  };
+  return {
+    sampling: pyramid === null ? 'exact' : 'pyramid',
+    readView,
+    readFrustum: (frustum, signal) =>
+      Promise.all(frustum.windows.map((_, index) => readView(frustum, index, signal))),
+  };
+}
+
+/** Where a window of the frame lies in the level of its distance: at the nearest level pixel, none of it cut off. */
+export function levelWindow(window: Window, distance: number): Window {
+  return {
+    x: Math.round(window.x / distance),
+    y: Math.round(window.y / distance),
+    width: Math.ceil(window.width / distance),
+    height: Math.ceil(window.height / distance),
+  };
+}
+
+/** The last `capacity` views asked for, by key; a view that is being read is shared, one that failed is forgotten. */
+function createRecentViews(capacity: number) {
+  const views = new Map<string, Promise<Uint8Array>>();
+  return (key: string, read: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+    const known = views.get(key);
+    views.delete(key);
+    const view = known ?? read();
+    views.set(key, view);
+    if (known === undefined) {
+      view.catch(() => {
+        if (views.get(key) === view) views.delete(key);
+      });
+    }
+    const oldest = views.keys().next();
+    if (views.size > capacity && !oldest.done) views.delete(oldest.value);
+    return view;
+  };
+}

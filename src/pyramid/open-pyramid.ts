@@ -1,0 +1,149 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError, FormatError, SourceError } from '../core/errors.ts';
+import type { RgbReader } from '../core/ports.ts';
+import { openScene, type Scene } from '../scene/open-scene.ts';
+import { checkSameScene } from './check-same-scene.ts';
+import { PYRAMID_MANIFEST, type PyramidManifest, pyramidManifestSchema } from './pyramid-manifest.ts';
+
+/** An altitude pyramid that belongs to a scene. */
+export interface Pyramid {
+  readonly dir: string;
+  readonly manifest: PyramidManifest;
+  /**
+   * The level at `distance`: pixel (i, j) stands for the scene's pixels from (i, j) times `distance` on.
+   * @throws ConfigError if there is none
+   */
+  level(distance: number): RgbReader;
+  close(): Promise<void>;
+}
+
+/** What {@link openPyramid} is told. */
+export interface OpenPyramidOptions {
+  /** The scene as it is going to be read; with other bands or another stretch its pixels are others. */
+  readonly scene: RgbReader;
+  /** Levels that must be there. Distance 1 is not asked for: that is the scene. */
+  readonly distances: readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens the pyramid in `dir` and makes sure that it is one of this scene: equal size and place, the levels asked for, whole
+ * files, and equal pixels at probed places.
+ * @throws SourceError if there is no pyramid; FormatError if it is damaged; ConfigError if it is another scene's or lacks a level
+ */
+export async function openPyramid(dir: string, options: OpenPyramidOptions): Promise<Pyramid> {
+  const { scene, distances, signal } = options;
+  const manifest = await readPyramidManifest(dir);
+  checkPlace(dir, manifest, scene);
+  for (const distance of distances) if (distance !== 1) findLevel(dir, manifest, distance);
+  const opened = new Map<number, Scene>();
+  const close = async () => {
+    await Promise.all([...opened.values()].map((level) => level.close()));
+  };
+  try {
+    for (const level of manifest.levels) {
+      const path = join(dir, level.file);
+      await checkFile(path, level.sizeBytes);
+      const pixels = await openScene(path, { stretch: 'none' });
+      opened.set(level.distance, pixels);
+      if (pixels.grid.width !== level.width || pixels.grid.height !== level.height) {
+        throw damaged(
+          path,
+          `${level.width} x ${level.height}`,
+          `${pixels.grid.width} x ${pixels.grid.height} pixels`,
+        );
+      }
+    }
+    const nearest = manifest.levels.reduce((p, q) => (q.distance < p.distance ? q : p)).distance;
+    await checkSameScene(dir, scene, opened.get(nearest)!, nearest, signal);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    dir,
+    manifest,
+    level: (distance) => opened.get(findLevel(dir, manifest, distance).distance)!,
+    close,
+  };
+}
+
+/**
+ * Reads `pyramid.json`.
+ * @throws SourceError, FormatError
+ */
+export async function readPyramidManifest(dir: string): Promise<PyramidManifest> {
+  const path = join(dir, PYRAMID_MANIFEST);
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new SourceError(
+      `There is no altitude pyramid in ${dir}: ${PYRAMID_MANIFEST} cannot be read (${cause.code}). Build one with "frustum pyramid SCENE --out ${dir}".`,
+      { url: path, status: cause.code ?? null, cause },
+    );
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`${path} is not JSON: ${(cause as Error).message}. Build the pyramid again.`, {
+      url: path,
+      what: PYRAMID_MANIFEST,
+      cause,
+    });
+  }
+  const parsed = pyramidManifestSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const pointer = `/${issue?.path.join('/') ?? ''}`;
+  throw new FormatError(
+    `${path} is not the description of a pyramid that this version knows: ${pointer}: ${issue?.message}. Build the pyramid again.`,
+    { url: path, what: pointer },
+  );
+}
+
+function checkPlace(dir: string, { scene: recorded }: PyramidManifest, scene: RgbReader): void {
+  const { width, height, transform, crs } = scene.grid;
+  const given = { width, height, transform, crs: crs?.name ?? null };
+  const [expected, got] = [placeText(recorded), placeText(given)];
+  if (expected === got) return;
+  throw new ConfigError(
+    `The altitude pyramid in ${dir} belongs to another scene: it was made of ${expected}, this scene is ${got}. Build a pyramid of this scene, or use sampling "exact".`,
+    { pointer: '/pyramid', value: dir },
+  );
+}
+
+function placeText({ width, height, transform, crs }: PyramidManifest['scene']): string {
+  const { a, b, c, d, e, f } = transform ?? { a: 1, b: 0, c: 0, d: 0, e: 1, f: 0 };
+  const place = transform ? `transform [${[a, b, c, d, e, f].join(', ')}]` : 'no georeferencing';
+  return `${width} x ${height} pixels, ${crs ?? 'no CRS'}, ${place}`;
+}
+
+function findLevel(dir: string, { levels }: PyramidManifest, distance: number) {
+  const level = levels.find((l) => l.distance === distance);
+  if (level !== undefined) return level;
+  throw new ConfigError(
+    `The altitude pyramid in ${dir} has no level at distance ${distance}, only at ${levels.map((l) => l.distance).join(', ')}. Build it with the distances of the model.`,
+    { pointer: '/distances', value: distance },
+  );
+}
+
+async function checkFile(path: string, sizeBytes: number): Promise<void> {
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new SourceError(
+      `A level of the pyramid is missing: ${path} (${cause.code}). Build the pyramid again.`,
+      {
+        url: path,
+        status: cause.code ?? null,
+        cause,
+      },
+    );
+  });
+  if (found.size !== sizeBytes) throw damaged(path, `${sizeBytes} bytes`, `${found.size}`);
+}
+
+function damaged(path: string, expected: string, got: string): FormatError {
+  return new FormatError(
+    `${path} is not the file that ${PYRAMID_MANIFEST} describes: expected ${expected}, got ${got}. Build the pyramid again.`,
+    { url: path, what: 'pyramid level' },
+  );
+}

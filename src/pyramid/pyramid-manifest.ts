@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** `pyramid.json`: what an altitude pyramid holds and of which scene it was made. Written last: without it there is no pyramid. */
+export const PYRAMID_MANIFEST = 'pyramid.json';
+
+const affine = z.strictObject({
+  a: z.number(),
+  b: z.number(),
+  c: z.number(),
+  d: z.number(),
+  e: z.number(),
+  f: z.number(),
+});
+
+const level = z.strictObject({
+  /** Scene pixels a level pixel, along either axis. */
+  distance: z.number().int().positive(),
+  /** File name beside the manifest. */
+  file: z.string().regex(/^[^/\\]+$/),
+  width: z.number().int().positive(),
+  height: z.number().int().positive(),
+  sizeBytes: z.number().int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+export const pyramidManifestSchema = z.strictObject({
+  format: z.literal('frustum-pyramid'),
+  version: z.literal(1),
+  scene: z.strictObject({
+    width: z.number().int().positive(),
+    height: z.number().int().positive(),
+    transform: affine.nullable(),
+    crs: z.string().nullable(),
+  }),
+  /** What the scene was made of (files, bands, stretch), in the words of whoever opened it; for the reader. */
+  source: z.record(z.string(), z.unknown()),
+  /** How a level pixel is made, for the reader. */
+  sampling: z.string(),
+  levels: z.array(level).min(1),
+});
+
+/** See {@link pyramidManifestSchema}. */
+export type PyramidManifest = z.infer<typeof pyramidManifestSchema>;
+/** One level of a {@link PyramidManifest}. */
+export type PyramidLevel = PyramidManifest['levels'][number];
+
+/** Name of the level's file. */
+export function levelFileName(distance: number): string {
+  return `distance-${distance}.tif`;
+}
