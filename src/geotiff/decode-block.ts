@@ -1,0 +1,155 @@
+import { FormatError, isFrustumError } from '../core/errors.ts';
+import { decodeJpeg, decodeWebp } from './decode-picture.ts';
+import { COMPRESSION_NAMES, DECOMPRESSORS } from './decompress.ts';
+import { type ImageLayout, samplesInBlock, unsupported } from './image-layout.ts';
+import { LITTLE_ENDIAN_HOST, type SampleArray, sampleBytes, swapBytes, viewSamples } from './sample-array.ts';
+import { undoFloatingPoint, undoHorizontal } from './undo-predictor.ts';
+import { reverseBits, unpackSamples } from './unpack-samples.ts';
+
+const JPEG = 7;
+const WEBP = 50001;
+
+/**
+ * Refuses, before any pixel is read, what {@link decodeBlock} could not decode.
+ * @throws UnsupportedError naming the feature
+ */
+export function checkDecodable(url: string, layout: ImageLayout): void {
+  const { compression, predictor, photometric, bits, type } = layout;
+  const refuse = (feature: string) =>
+    unsupported({ url }, feature, 'convert the file with gdal_translate -co COMPRESS=DEFLATE -co TILED=YES');
+  const picture = compression === JPEG || compression === WEBP;
+  if (!picture && !DECOMPRESSORS[compression]) {
+    throw refuse(`${COMPRESSION_NAMES[compression] ?? `compression ${compression}`} blocks`);
+  }
+  if (photometric > 4 && !(photometric === 6 && compression === JPEG)) {
+    throw refuse(`${PHOTOMETRIC_NAMES[photometric] ?? `photometric ${photometric}`} pixels`);
+  }
+  if (picture && (bits !== 8 || type !== 'uint8')) {
+    throw refuse(`${bits}-bit samples in ${COMPRESSION_NAMES[compression]} blocks`);
+  }
+  const inBlock = samplesInBlock(layout);
+  if (compression === JPEG && inBlock !== 1 && inBlock !== 3) throw refuse(`JPEG blocks of ${inBlock} bands`);
+  if (compression === WEBP && inBlock !== 3 && inBlock !== 4) throw refuse(`WebP blocks of ${inBlock} bands`);
+  if (!picture && predictor === 2 && bits < 8) throw refuse(`predictor 2 over ${bits}-bit samples`);
+  if (!picture && predictor === 3 && !type.startsWith('float'))
+    throw refuse(`predictor 3 over ${type} samples`);
+  if (!picture && predictor === 2 && type === 'float64') throw refuse('predictor 2 over 64-bit samples');
+}
+
+/** Names of colour interpretations. */
+export const PHOTOMETRIC_NAMES: Readonly<Record<number, string>> = {
+  0: 'white is zero',
+  1: 'black is zero',
+  2: 'RGB',
+  3: 'palette',
+  4: 'mask',
+  5: 'CMYK',
+  6: 'YCbCr',
+  8: 'CIELab',
+  9: 'ICCLab',
+  10: 'ITULab',
+  32803: 'colour filter array',
+  32844: 'LogL',
+  32845: 'LogLuv',
+};
+
+/**
+ * Decodes one block into samples: decompress, byte order, predictor, unpack.
+ *
+ * @param stored the block's bytes in the file; not changed
+ * @param rows rows that are needed (a last strip has fewer than a full one)
+ * @param tables JPEGTables, if any
+ * @param what names the block in errors
+ * @returns `rows * blockWidth * samplesInBlock` samples, row-major, samples of a pixel side by side
+ * @throws FormatError if the block is corrupt or too short
+ */
+export async function decodeBlock(
+  url: string,
+  layout: ImageLayout,
+  stored: Uint8Array,
+  rows: number,
+  tables: Uint8Array | null,
+  what: string,
+): Promise<SampleArray> {
+  const inBlock = samplesInBlock(layout);
+  const rowSamples = layout.blockWidth * inBlock;
+  const rowBytes = Math.ceil((rowSamples * layout.bits) / 8);
+  const neededBytes = rowBytes * rows;
+  let bytes: Uint8Array;
+  try {
+    bytes = await decompress(layout, stored, rows, rowBytes, tables);
+  } catch (cause) {
+    if (isFrustumError(cause)) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new FormatError(
+      `${url}: ${what} is corrupt (${COMPRESSION_NAMES[layout.compression]}: ${why}); fetch the file again`,
+      { url, what, cause },
+    );
+  }
+  if (bytes.length < neededBytes) {
+    throw new FormatError(
+      `${url}: ${what} holds ${bytes.length} bytes of pixels, expected ${neededBytes}; it is cut short or corrupt, fetch the file again`,
+      { url, what },
+    );
+  }
+  // What follows works in place: not in the file's own bytes, which neighbours may share.
+  if (bytes.buffer === stored.buffer) bytes = new Uint8Array(bytes.subarray(0, neededBytes));
+  return toSamples(layout, bytes.subarray(0, neededBytes), rowSamples, rows, inBlock);
+}
+
+async function decompress(
+  layout: ImageLayout,
+  stored: Uint8Array,
+  rows: number,
+  rowBytes: number,
+  tables: Uint8Array | null,
+): Promise<Uint8Array> {
+  const picture = {
+    stored,
+    width: layout.blockWidth,
+    rows,
+    fullRows: layout.blockHeight,
+    samples: samplesInBlock(layout),
+  };
+  if (layout.compression === JPEG) return decodeJpeg(picture, tables, layout.photometric === 6);
+  if (layout.compression === WEBP) return decodeWebp(picture);
+  let input = stored;
+  if (layout.lowBitFirst && layout.compression !== 1) {
+    input = new Uint8Array(stored);
+    reverseBits(input);
+  }
+  const decode = DECOMPRESSORS[layout.compression]!;
+  return decode({ stored: input, neededBytes: rowBytes * rows, fullBytes: rowBytes * layout.blockHeight });
+}
+
+function toSamples(
+  layout: ImageLayout,
+  bytes: Uint8Array,
+  rowSamples: number,
+  rows: number,
+  step: number,
+): SampleArray {
+  const picture = layout.compression === JPEG || layout.compression === WEBP;
+  const { bits, type } = layout;
+  if (picture) return viewSamples('uint8', bytes, rowSamples * rows);
+  if (layout.lowBitFirst && layout.compression === 1) reverseBits(bytes);
+  if (bits === 1 || bits === 2 || bits === 4) return unpackSamples(bytes, bits, rowSamples, rows);
+  const size = sampleBytes(type);
+  if (layout.predictor === 3) {
+    const floats = undoFloatingPoint(bytes, rowSamples, size, step, LITTLE_ENDIAN_HOST);
+    return viewSamples(type, floats, rowSamples * rows);
+  }
+  if (layout.littleEndian !== LITTLE_ENDIAN_HOST) swapBytes(bytes, size);
+  const samples = viewSamples(type, bytes, rowSamples * rows);
+  if (layout.predictor === 2) {
+    // Differences are integer sums of the stored bits, also where those bits mean a float.
+    const integers = type === 'float32' ? viewSamples('uint32', bytes, rowSamples * rows) : samples;
+    undoHorizontal(integers, rowSamples, step);
+    if (integers !== samples) return viewSamples(type, viewBytes(integers), rowSamples * rows);
+  }
+  return samples;
+}
+
+function viewBytes(samples: SampleArray): Uint8Array {
+  return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+}

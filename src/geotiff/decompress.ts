@@ -1,0 +1,80 @@
+import { constants, inflate, inflateSync } from 'node:zlib';
+import { decodeLzw } from './decode-lzw.ts';
+import { decodePackBits } from './decode-packbits.ts';
+
+/** What a codec needs to know of a block. */
+export interface BlockBytes {
+  /** Bytes as they lie in the file. */
+  readonly stored: Uint8Array;
+  /** Bytes needed of the decoded block. */
+  readonly neededBytes: number;
+  /** Bytes of a full block; writers may pad the last strip to this. */
+  readonly fullBytes: number;
+}
+
+/** Undoes a byte-wise compression. Returns fewer bytes than needed if the stream ends early; throws if it is corrupt. */
+export type Decompress = (block: BlockBytes) => Uint8Array | Promise<Uint8Array>;
+
+/** Names of the TIFF compressions, for messages and for `info`. */
+export const COMPRESSION_NAMES: Readonly<Record<number, string>> = {
+  1: 'none',
+  2: 'CCITT RLE',
+  3: 'CCITT fax 3',
+  4: 'CCITT fax 4',
+  5: 'lzw',
+  6: 'old-style JPEG',
+  7: 'jpeg',
+  8: 'deflate',
+  32766: 'NeXT',
+  32773: 'packbits',
+  32809: 'ThunderScan',
+  32946: 'deflate',
+  34661: 'JBIG',
+  34676: 'SGI LogL',
+  34677: 'SGI LogLuv',
+  34712: 'JPEG 2000',
+  34887: 'lerc',
+  34925: 'LZMA',
+  50000: 'zstd',
+  50001: 'webp',
+  50002: 'JPEG XL',
+};
+
+/** The byte-wise compressions; image codecs (JPEG, WebP) are decoded elsewhere. */
+export const DECOMPRESSORS: Readonly<Record<number, Decompress>> = {
+  1: ({ stored }) => stored,
+  5: ({ stored, neededBytes }) => {
+    const bytes = decodeLzw(stored, neededBytes);
+    if (bytes === null) throw new Error('a code points beyond the table');
+    return bytes;
+  },
+  8: inflateBlock,
+  32773: ({ stored, neededBytes }) => decodePackBits(stored, neededBytes),
+  32946: inflateBlock,
+  50000: decodeZstd,
+};
+
+/** Below this a round trip through the thread pool costs more than it saves. */
+const INFLATE_HERE_BYTES = 64 * 1024;
+
+function inflateBlock({ stored, fullBytes }: BlockBytes): Uint8Array | Promise<Uint8Array> {
+  const options = {
+    maxOutputLength: fullBytes,
+    // One output buffer where the block is small, so that nothing is concatenated.
+    chunkSize: Math.min(Math.max(fullBytes, 1024), 1 << 20),
+    // A missing checksum at the very end is no reason to refuse pixels that are all there.
+    finishFlush: constants.Z_SYNC_FLUSH,
+  };
+  if (fullBytes <= INFLATE_HERE_BYTES) return inflateSync(stored, options);
+  return new Promise((resolve, reject) => {
+    inflate(stored, options, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+  });
+}
+
+async function decodeZstd({ stored, neededBytes }: BlockBytes): Promise<Uint8Array> {
+  const { ZSTDDecoder } = await import('zstddec');
+  const decoder = new ZSTDDecoder();
+  // Compiles the module on the first call only.
+  await decoder.init();
+  return decoder.decode(stored, neededBytes);
+}

@@ -1,0 +1,123 @@
+import { TiffTagGeo } from '@cogeotiff/core';
+import type { Crs, GeoKeys } from '../core/crs.ts';
+import type { GeoKeyValues } from './read-geokeys.ts';
+
+/** The reference system of an image, or why there is none that Frustum can use. */
+export interface CrsReading {
+  readonly crs: Crs | null;
+  readonly warnings: readonly string[];
+}
+
+const PROJECTED = 1;
+const GEOGRAPHIC = 2;
+const USER_DEFINED = 32767;
+
+/** Linear units by EPSG code, in metres. */
+const METRES: Readonly<Record<number, number>> = { 9001: 1, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000 };
+
+/**
+ * GeoKeys to a {@link Crs}. The proj4 definition comes from `geotiff-geokeys-to-proj4`; it is `null`, with a warning,
+ * where that library does not know the system.
+ */
+export async function readCrs(url: string, raw: GeoKeys, keys: GeoKeyValues): Promise<CrsReading> {
+  const modelType = keyNumber(keys, TiffTagGeo.GTModelTypeGeoKey);
+  const projectedCode = epsgOf(keys, TiffTagGeo.ProjectedCRSGeoKey);
+  const geographicCode = epsgOf(keys, TiffTagGeo.GeodeticCRSGeoKey);
+  const kind = kindOf(modelType, keys);
+  if (kind === null) {
+    const warnings =
+      modelType === null
+        ? []
+        : [
+            `${url}: its coordinate system (model type ${modelType}) is neither projected nor geographic and is ignored`,
+          ];
+    return { crs: null, warnings };
+  }
+  const epsg = kind === 'projected' ? projectedCode : geographicCode;
+  const definition = await defineProj4(keys, kind, epsg);
+  const crs: Crs = {
+    kind,
+    epsg,
+    name: nameOf(keys, kind, epsg),
+    proj4: definition?.proj4 ?? null,
+    metresPerUnit: kind === 'geographic' ? null : (definition?.metresPerUnit ?? unitOf(keys) ?? 1),
+    geoKeys: raw,
+  };
+  const warnings =
+    crs.proj4 === null
+      ? [
+          `${url}: no definition is known for its coordinate system (${crs.name}); longitude and latitude cannot be given`,
+        ]
+      : [];
+  return { crs, warnings };
+}
+
+function kindOf(modelType: number | null, keys: GeoKeyValues): Crs['kind'] | null {
+  if (modelType === PROJECTED) return 'projected';
+  if (modelType === GEOGRAPHIC) return 'geographic';
+  // Files without a usable model type still say what they are by the keys that they have.
+  if (modelType !== null && modelType !== USER_DEFINED && modelType !== 0) return null;
+  if (keys.has(TiffTagGeo.ProjectedCRSGeoKey)) return 'projected';
+  return keys.has(TiffTagGeo.GeodeticCRSGeoKey) ? 'geographic' : null;
+}
+
+function keyNumber(keys: GeoKeyValues, id: TiffTagGeo): number | null {
+  const value = keys.get(id);
+  return typeof value === 'number' ? value : null;
+}
+
+function epsgOf(keys: GeoKeyValues, id: TiffTagGeo): number | null {
+  const code = keyNumber(keys, id);
+  return code === null || code === 0 || code >= USER_DEFINED ? null : code;
+}
+
+function nameOf(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null): string {
+  const citations =
+    kind === 'projected'
+      ? [TiffTagGeo.GTCitationGeoKey, TiffTagGeo.ProjectedCitationGeoKey]
+      : [TiffTagGeo.GTCitationGeoKey, TiffTagGeo.GeodeticCitationGeoKey];
+  for (const id of citations) {
+    const text = keys.get(id);
+    if (typeof text === 'string' && text.trim() !== '') return text.trim();
+  }
+  return epsg === null ? `user-defined ${kind}` : `EPSG:${epsg}`;
+}
+
+function unitOf(keys: GeoKeyValues): number | null {
+  const code = keyNumber(keys, TiffTagGeo.ProjLinearUnitsGeoKey);
+  if (code === USER_DEFINED) return keyNumber(keys, TiffTagGeo.ProjLinearUnitSizeGeoKey);
+  return code === null ? null : (METRES[code] ?? null);
+}
+
+async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null) {
+  const { toProj4 } = await import('geotiff-geokeys-to-proj4');
+  const named: Record<string, unknown> = {};
+  for (const [id, value] of keys) {
+    const name = TiffTagGeo[id];
+    if (name !== undefined) named[name] = value;
+  }
+  // The library lets the base system win over the projected one; a code says all there is to say.
+  const input =
+    epsg === null ? named : kind === 'projected' ? { ProjectedCRSGeoKey: epsg } : { GeodeticCRSGeoKey: epsg };
+  let result: ReturnType<typeof toProj4>;
+  try {
+    result = toProj4(input as never);
+  } catch {
+    return null;
+  }
+  const { errors, coordinatesConversionParameters: factor } = result;
+  // Rasters always count x to the east and y to the north, whatever order a system's own axes have.
+  const proj4 = result.proj4.replace(/\s*\+axis=\S+/g, '').trim();
+  const unknown =
+    errors.CRSNotSupported || errors.conversionNotSupported || errors.coordinateTransformationNotSupported;
+  const flat = proj4.includes('+proj=longlat');
+  if (unknown || flat !== (kind === 'geographic') || !(factor.x > 0) || factor.x !== factor.y) return null;
+  if (kind === 'geographic') {
+    // Units other than degrees have no place in a proj4 definition of longitude and latitude.
+    return Math.abs(factor.x - 1) < 1e-9 ? { proj4, metresPerUnit: null } : null;
+  }
+  // The library wants coordinates multiplied to metres first; +to_meter says the same within the definition.
+  const definition =
+    factor.x === 1 ? proj4 : `${proj4.replace(/\s*\+(units|to_meter)=\S+/g, '')} +to_meter=${factor.x}`;
+  return { proj4: definition, metresPerUnit: factor.x };
+}
