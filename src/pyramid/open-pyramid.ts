@@ -2,9 +2,17 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, FormatError, SourceError } from '../core/errors.ts';
 import type { RgbReader } from '../core/ports.ts';
-import { openScene, type Scene } from '../scene/open-scene.ts';
+import { type GeoTiff, openGeoTiff } from '../geotiff/open-geotiff.ts';
+import type { SampleArray } from '../geotiff/sample-array.ts';
+import { BlockCache } from '../io/block-cache.ts';
+import { openByteSource } from '../io/open-source.ts';
 import { checkSameScene } from './check-same-scene.ts';
-import { PYRAMID_MANIFEST, type PyramidManifest, pyramidManifestSchema } from './pyramid-manifest.ts';
+import {
+  PYRAMID_MANIFEST,
+  type PyramidLevel,
+  type PyramidManifest,
+  pyramidManifestSchema,
+} from './pyramid-manifest.ts';
 
 /** An altitude pyramid that belongs to a scene. */
 export interface Pyramid {
@@ -24,8 +32,13 @@ export interface OpenPyramidOptions {
   readonly scene: RgbReader;
   /** Levels that must be there. Distance 1 is not asked for: that is the scene. */
   readonly distances: readonly number[];
+  /** Decoded blocks kept, all levels together; 128 MiB unless told. */
+  readonly cacheBytes?: number;
   readonly signal?: AbortSignal;
 }
+
+const BANDS = [0, 1, 2];
+const CACHE_BYTES = 128 * 1024 * 1024;
 
 /**
  * Opens the pyramid in `dir` and makes sure that it is one of this scene: equal size and place, the levels asked for, whole
@@ -37,26 +50,21 @@ export async function openPyramid(dir: string, options: OpenPyramidOptions): Pro
   const manifest = await readPyramidManifest(dir);
   checkPlace(dir, manifest, scene);
   for (const distance of distances) if (distance !== 1) findLevel(dir, manifest, distance);
-  const opened = new Map<number, Scene>();
+  const cache = new BlockCache<SampleArray>(options.cacheBytes ?? CACHE_BYTES);
+  const files: GeoTiff[] = [];
+  const levels = new Map<number, RgbReader>();
   const close = async () => {
-    await Promise.all([...opened.values()].map((level) => level.close()));
+    await Promise.all(files.map((file) => file.close()));
   };
   try {
     for (const level of manifest.levels) {
-      const path = join(dir, level.file);
-      await checkFile(path, level.sizeBytes);
-      const pixels = await openScene(path, { stretch: 'none' });
-      opened.set(level.distance, pixels);
-      if (pixels.grid.width !== level.width || pixels.grid.height !== level.height) {
-        throw damaged(
-          path,
-          `${level.width} x ${level.height}`,
-          `${pixels.grid.width} x ${pixels.grid.height} pixels`,
-        );
-      }
+      const file = await openLevelFile(dir, level, cache);
+      files.push(file);
+      checkShape(level, file);
+      levels.set(level.distance, levelReader(file));
     }
-    const nearest = manifest.levels.reduce((p, q) => (q.distance < p.distance ? q : p)).distance;
-    await checkSameScene(dir, scene, opened.get(nearest)!, nearest, signal);
+    const nearest = Math.min(...levels.keys());
+    await checkSameScene(dir, scene, levels.get(nearest)!, nearest, signal);
   } catch (error) {
     await close();
     throw error;
@@ -64,8 +72,46 @@ export async function openPyramid(dir: string, options: OpenPyramidOptions): Pro
   return {
     dir,
     manifest,
-    level: (distance) => opened.get(findLevel(dir, manifest, distance).distance)!,
+    level: (distance) => levels.get(findLevel(dir, manifest, distance).distance)!,
     close,
+  };
+}
+
+async function openLevelFile(
+  dir: string,
+  { file, sizeBytes }: PyramidLevel,
+  cache: BlockCache<SampleArray>,
+): Promise<GeoTiff> {
+  const path = join(dir, file);
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new SourceError(
+      `A level of the pyramid is missing: ${path} (${cause.code}). Build the pyramid again.`,
+      { url: path, status: cause.code ?? null, cause },
+    );
+  });
+  if (found.size !== sizeBytes) throw damaged(path, `${sizeBytes} bytes`, `${found.size}`);
+  const source = await openByteSource(path);
+  return openGeoTiff(source, { cache }).catch(async (error: unknown) => {
+    await source.close();
+    throw error;
+  });
+}
+
+function checkShape(level: PyramidLevel, { info }: GeoTiff): void {
+  const text = (width: number, height: number, bands: number, type: string) =>
+    `${width} x ${height} pixels in ${bands} bands of ${type}`;
+  const expected = text(level.width, level.height, BANDS.length, 'uint8');
+  const got = text(info.width, info.height, info.bands, info.sampleType);
+  if (expected !== got) throw damaged(info.url, expected, got);
+}
+
+function levelReader(file: GeoTiff): RgbReader {
+  return {
+    grid: file.info.grid,
+    async readRgb(window, signal) {
+      const samples = await file.readBands(window, BANDS, signal);
+      return { width: window.width, height: window.height, bands: BANDS.length, data: samples as Uint8Array };
+    },
   };
 }
 
@@ -125,20 +171,6 @@ function findLevel(dir: string, { levels }: PyramidManifest, distance: number) {
     `The altitude pyramid in ${dir} has no level at distance ${distance}, only at ${levels.map((l) => l.distance).join(', ')}. Build it with the distances of the model.`,
     { pointer: '/distances', value: distance },
   );
-}
-
-async function checkFile(path: string, sizeBytes: number): Promise<void> {
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new SourceError(
-      `A level of the pyramid is missing: ${path} (${cause.code}). Build the pyramid again.`,
-      {
-        url: path,
-        status: cause.code ?? null,
-        cause,
-      },
-    );
-  });
-  if (found.size !== sizeBytes) throw damaged(path, `${sizeBytes} bytes`, `${found.size}`);
 }
 
 function damaged(path: string, expected: string, got: string): FormatError {
