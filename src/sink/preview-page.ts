@@ -30,6 +30,9 @@ export interface PreviewPage {
 const PAGE_WIDTH = 1600;
 const MARGIN = 32;
 const GAP = 24;
+/** Room for a caption above a very narrow picture, and the least width with room for a scale bar beside it. */
+const CAPTION_WIDTH = 110;
+const SCALE_BAR_WIDTH = 300;
 const INK = '#1f2328';
 const MUTED = '#59636e';
 const LINE = '#d1d9e0';
@@ -73,7 +76,7 @@ export function layOutPreview(options: {
   const scene = { x: MARGIN, y: PANELS_TOP, width, height };
   const classes = stacked
     ? { ...scene, y: PANELS_TOP + height + CAPTION_HEIGHT + CAPTION_RISE }
-    : { ...scene, x: MARGIN + width + GAP };
+    : { ...scene, x: MARGIN + Math.max(width, CAPTION_WIDTH) + GAP };
   const pageWidth = Math.min(PAGE_WIDTH, Math.max(720, classes.x + width + MARGIN));
   const inner = pageWidth - 2 * MARGIN;
   const legendTop = classes.y + height + GAP;
@@ -142,7 +145,7 @@ function formatShare(share: number): string {
 /** A round length of at most a third of the picture, at the right of its caption; none without metres. */
 function drawScaleBar(grid: Grid, panel: Placement, typeface: Typeface): string {
   const { transform, crs } = grid;
-  if (transform === null || crs?.metresPerUnit == null) return '';
+  if (transform === null || crs?.metresPerUnit == null || panel.width < SCALE_BAR_WIDTH) return '';
   const metresPerPixel =
     (Math.hypot(transform.a, transform.d) * crs.metresPerUnit * grid.width) / panel.width;
   const most = (metresPerPixel * panel.width) / 3;
