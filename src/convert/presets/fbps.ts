@@ -1,0 +1,37 @@
+import type { PresetInput } from '../preset.ts';
+
+/** SFR-Net trained on FBPS (Five-Billion-Pixels, 24 classes and unlabeled). */
+export const fbps: PresetInput = {
+  name: 'sfrnet-fbps',
+  window: 512,
+  distances: [1, 3, 14],
+  padTo: 512,
+  geometry: 'reference',
+  classes: [
+    { id: 0, name: 'unlabeled', color: '#000000' },
+    { id: 1, name: 'industrial area', color: '#c80000' },
+    { id: 2, name: 'paddy field', color: '#00c800' },
+    { id: 3, name: 'irrigated field', color: '#96fa00' },
+    { id: 4, name: 'dry cropland', color: '#96c896' },
+    { id: 5, name: 'garden land', color: '#c800c8' },
+    { id: 6, name: 'arbor forest', color: '#9600fa' },
+    { id: 7, name: 'shrub forest', color: '#9696fa' },
+    { id: 8, name: 'park', color: '#c896c8' },
+    { id: 9, name: 'natural meadow', color: '#fac800' },
+    { id: 10, name: 'artificial meadow', color: '#c8c800' },
+    { id: 11, name: 'river', color: '#0000c8' },
+    { id: 12, name: 'urban residential', color: '#fa0096' },
+    { id: 13, name: 'lake', color: '#0096c8' },
+    { id: 14, name: 'pond', color: '#00c8fa' },
+    { id: 15, name: 'fish pond', color: '#96c8fa' },
+    { id: 16, name: 'snow', color: '#fafafa' },
+    { id: 17, name: 'bareland', color: '#c8c8c8' },
+    { id: 18, name: 'rural residential', color: '#c89696' },
+    { id: 19, name: 'stadium', color: '#fac896' },
+    { id: 20, name: 'square', color: '#969600' },
+    { id: 21, name: 'road', color: '#fa9696' },
+    { id: 22, name: 'overpass', color: '#fa9600' },
+    { id: 23, name: 'railway station', color: '#fac8fa' },
+    { id: 24, name: 'airport', color: '#c89600' },
+  ],
+};
