@@ -1,0 +1,173 @@
+import { applyAffine } from '../core/affine.ts';
+import { isFrustumError } from '../core/errors.ts';
+import { type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
+import { openByteSource } from '../io/open-source.ts';
+import { type BandChoice, selectBands } from './select-bands.ts';
+import { planStretch, type Stretch } from './stretch.ts';
+
+/** A corner of the scene: its pixel corner and where that is in the scene's CRS (`null` without georeferencing). */
+export interface Corner {
+  readonly name: 'upper left' | 'upper right' | 'lower right' | 'lower left' | 'centre';
+  readonly pixel: readonly [column: number, row: number];
+  readonly map: readonly [x: number, y: number] | null;
+}
+
+/** What `frustum info` says of a scene; plain data. */
+export interface SceneDescription {
+  readonly url: string;
+  readonly sizeBytes: number;
+  readonly width: number;
+  readonly height: number;
+  readonly bands: number;
+  readonly bandNames: readonly (string | null)[];
+  readonly sampleType: string;
+  readonly bitsPerSample: number;
+  readonly format: string;
+  readonly layout: string;
+  readonly compression: string;
+  readonly photometric: string;
+  readonly nodata: number | 'NaN' | null;
+  /** From 1, or `null`. */
+  readonly alphaBand: number | null;
+  readonly mask: boolean;
+  readonly paletteSize: number;
+  readonly overviews: readonly { readonly width: number; readonly height: number }[];
+  readonly crs: {
+    readonly name: string;
+    readonly kind: string;
+    readonly epsg: number | null;
+    readonly proj4: string | null;
+  } | null;
+  /** Size of a pixel in map units, along its row and its column. */
+  readonly pixelSize: readonly [number, number] | null;
+  /** Map bounds of all corners, in CRS units. */
+  readonly bounds: {
+    readonly minX: number;
+    readonly minY: number;
+    readonly maxX: number;
+    readonly maxY: number;
+  } | null;
+  readonly corners: readonly Corner[];
+  readonly pixelCoordinates: boolean;
+  /** What a run would do with it, or why it would refuse. */
+  readonly plan:
+    | { readonly bands: readonly string[]; readonly stretch: string }
+    | { readonly refused: string };
+  readonly warnings: readonly string[];
+}
+
+export interface DescribeOptions {
+  readonly bands?: BandChoice;
+  readonly stretch?: Stretch;
+}
+
+/**
+ * Reads a scene's header and says what it is and what Frustum would do with it. Reads no pixels.
+ * @throws SourceError, FormatError, UnsupportedError
+ */
+export async function describeScene(url: string, options: DescribeOptions = {}): Promise<SceneDescription> {
+  const source = await openByteSource(url);
+  try {
+    const tiff = await openGeoTiff(source);
+    return describe(tiff.info, tiff.warnings, options);
+  } finally {
+    await source.close();
+  }
+}
+
+function describe(
+  info: GeoTiffInfo,
+  warnings: readonly string[],
+  options: DescribeOptions,
+): SceneDescription {
+  const { transform, crs } = info.grid;
+  const corners = cornersOf(info);
+  return {
+    url: info.url,
+    sizeBytes: info.sizeBytes,
+    width: info.width,
+    height: info.height,
+    bands: info.bands,
+    bandNames: info.bandNames,
+    sampleType: info.sampleType,
+    bitsPerSample: info.bitsPerSample,
+    format: `${info.bigTiff ? 'BigTIFF' : 'TIFF'}, ${info.littleEndian ? 'little' : 'big'}-endian`,
+    layout: `${info.tiled ? 'tiles' : 'strips'} of ${info.blockWidth} x ${info.blockHeight}, interleaved by ${info.interleave}`,
+    compression: info.predictor === 1 ? info.compression : `${info.compression}, predictor ${info.predictor}`,
+    photometric: info.photometric,
+    nodata: Number.isNaN(info.nodata) ? 'NaN' : info.nodata,
+    alphaBand: info.alphaBand === null ? null : info.alphaBand + 1,
+    mask: info.hasMask,
+    paletteSize: info.colorTable?.length ?? 0,
+    overviews: info.overviews,
+    crs: crs && { name: crs.name, kind: crs.kind, epsg: crs.epsg, proj4: crs.proj4 },
+    pixelSize: transform && [Math.hypot(transform.a, transform.d), Math.hypot(transform.b, transform.e)],
+    bounds: boundsOf(corners),
+    corners,
+    pixelCoordinates: transform === null,
+    plan: planOf(info, options),
+    warnings: [...warnings, ...slowness(info), ...placing(info)],
+  };
+}
+
+function cornersOf(info: GeoTiffInfo): Corner[] {
+  const { width, height } = info;
+  const at = (name: Corner['name'], column: number, row: number): Corner => ({
+    name,
+    pixel: [column, row],
+    map: info.grid.transform && applyAffine(info.grid.transform, column, row),
+  });
+  return [
+    at('upper left', 0, 0),
+    at('upper right', width, 0),
+    at('lower right', width, height),
+    at('lower left', 0, height),
+    at('centre', width / 2, height / 2),
+  ];
+}
+
+function boundsOf(corners: readonly Corner[]): SceneDescription['bounds'] {
+  const points = corners.flatMap((corner) => (corner.map ? [corner.map] : []));
+  if (points.length === 0) return null;
+  const xs = points.map(([x]) => x);
+  const ys = points.map(([, y]) => y);
+  return { minX: Math.min(...xs), minY: Math.min(...ys), maxX: Math.max(...xs), maxY: Math.max(...ys) };
+}
+
+function planOf(info: GeoTiffInfo, options: DescribeOptions): SceneDescription['plan'] {
+  try {
+    const bands = selectBands(info, options.bands).labels;
+    const plan = planStretch(info, options.stretch);
+    if (plan.kind === 'none') return { bands, stretch: 'none: bytes as they are' };
+    if (plan.kind === 'minmax') return { bands, stretch: "each band's minimum and maximum, scene-wide" };
+    if (plan.kind === 'percentile') {
+      return { bands, stretch: `percentiles ${plan.percentiles.join(' and ')} of each band, scene-wide` };
+    }
+    return { bands, stretch: plan.ranges.map((range) => range.join(' to ')).join(', ') };
+  } catch (error) {
+    if (isFrustumError(error) && error.tag === 'ConfigError') return { refused: error.message };
+    throw error;
+  }
+}
+
+/** Where reading by window will be slow, and what to do. */
+function slowness(info: GeoTiffInfo): string[] {
+  const warnings: string[] = [];
+  const blockPixels = info.blockWidth * info.blockHeight;
+  if (info.compression !== 'none' && blockPixels > 16_000_000) {
+    warnings.push(
+      `reading will be slow: each ${info.tiled ? 'tile' : 'strip'} of ${info.blockWidth} x ${info.blockHeight} pixels is unpacked whole; gdal_translate -of COG helps`,
+    );
+  } else if (!info.tiled && info.width > 16384) {
+    warnings.push(
+      'reading may be slow: the scene is in full-width strips, not tiles; gdal_translate -of COG helps',
+    );
+  }
+  return warnings;
+}
+
+function placing(info: GeoTiffInfo): string[] {
+  if (info.grid.transform === null) return ['no georeferencing: results will be in pixel coordinates'];
+  if (info.grid.crs === null) return ['no coordinate system: results cannot be put on the map'];
+  return [];
+}
