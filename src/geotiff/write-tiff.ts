@@ -23,7 +23,7 @@ export interface TiffOptions {
   readonly sampleType?: SampleType;
   /** Default `deflate` (level 6). */
   readonly compression?: 'deflate' | 'none';
-  /** 2 stores differences to the left neighbour, which helps with photographs and not with classes. Default 1 (none). */
+  /** 2 stores differences to the left neighbour, which helps with photographs and not with classes; for `deflate` only. Default 1 (none). */
   readonly predictor?: 1 | 2;
   /** Pixels a side, a multiple of 16. Default 512. */
   readonly tileSize?: number;
@@ -239,7 +239,7 @@ async function commitWithSideFile(file: AtomicFile, palette: TiffOptions['palett
 }
 
 function checkOptions(options: TiffOptions): void {
-  const { grid, bands = 1, sampleType = 'uint8', tileSize = 512, palette, overviews } = options;
+  const { grid, bands = 1, sampleType = 'uint8', tileSize = 512, palette, overviews, predictor } = options;
   const fail = (pointer: string, value: unknown, expected: string): never => {
     throw new ConfigError(`Cannot write ${options.path}: ${pointer} is ${value}, expected ${expected}.`, {
       pointer,
@@ -253,6 +253,9 @@ function checkOptions(options: TiffOptions): void {
   if (!Number.isInteger(bands) || bands < 1) fail('bands', bands, 'a whole number from 1');
   if (!Number.isInteger(tileSize) || tileSize < 16 || tileSize % 16 !== 0)
     fail('tileSize', tileSize, 'a multiple of 16');
+  // Readers undo a predictor as a part of decompression only.
+  if (predictor === 2 && options.compression === 'none')
+    fail('predictor', predictor, '1 without compression');
   if (palette !== undefined && (bands !== 1 || sampleType !== 'uint8'))
     fail('palette', `given for ${bands} band(s) of ${sampleType}`, 'one band of uint8');
   if (palette !== undefined && overviews === 'average')
