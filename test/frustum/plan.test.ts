@@ -215,6 +215,19 @@ describe('centred geometry', () => {
     );
   });
 
+  it.each([
+    [512, 3, 128, 2048, { start: 384, size: 384 }],
+    [0, 3, 128, 2048, { start: 0, size: 384 }],
+    [1920, 6, 128, 2048, { start: 1280, size: 768 }],
+    [1000, 14, 128, 1152, { start: 0, size: 1152 }],
+    [100, 2.25, 4, 2048, { start: 97, size: 9 }],
+  ])(
+    'worked out by hand: local window at %i, distance %f, window %i, frame %i',
+    (start, d, window, frame, span) => {
+      expect(centredSpan(start, d, window, frame)).toEqual(span);
+    },
+  );
+
   it('gives the local window itself at distance 1', () => {
     const plan = planFrusta({
       width: 300,
