@@ -24,7 +24,7 @@ export interface BuildPyramidOptions {
   /** Folder, made where there is none. */
   readonly outDir: string;
   /** What the scene was made of, as plain data (files, bands, stretch); kept in `pyramid.json` for the reader. */
-  readonly source: Readonly<Record<string, unknown>>;
+  readonly source: object;
   readonly signal?: AbortSignal;
   /** Told after each band how many scene rows are done. */
   readonly onProgress?: (rowsDone: number, rowCount: number) => void;
@@ -66,7 +66,7 @@ export async function buildPyramid(options: BuildPyramidOptions): Promise<Pyrami
       format: 'frustum-pyramid',
       version: 1,
       scene: { width, height, transform, crs: crs?.name ?? null },
-      source,
+      source: { ...source },
       sampling:
         'one 8-bit bilinear sample a cell, as the network sees it: odd distances the centre pixel, even ones the rounded mean of the centre 2 x 2',
       levels: await Promise.all(levels.map(describeLevel)),

@@ -14,8 +14,8 @@ const MODES = ['reference', 'centred'] as const;
 /** Small scenes with settings that fit each other, some of them smaller than one window. */
 const planOptions: fc.Arbitrary<FrustumPlanOptions> = fc
   .record({
-    width: fc.integer({ min: 1, max: 420 }),
-    height: fc.integer({ min: 1, max: 420 }),
+    width: fc.integer({ min: 1, max: 260 }),
+    height: fc.integer({ min: 1, max: 260 }),
     window: fc.integer({ min: 1, max: 24 }).map((n) => 4 * n),
     distances: fc.constantFrom([1, 3, 14], [1, 3, 6], [1, 2, 5], [1, 1, 4], [1, 2.5, 7]),
     padTo: fc.constantFrom(4, 32, 128, 512),
@@ -33,7 +33,11 @@ describe('planFrusta', () => {
         const starts = new Set<string>();
         for (const { x, y, windows } of frustaOf(plan)) {
           starts.add(`${x},${y}`);
-          expect(windows[0]).toEqual({ x, y, width: options.window, height: options.window });
+          const local = windows[0]!;
+          const side = options.window;
+          if (local.x !== x || local.y !== y || local.width !== side || local.height !== side) {
+            expect(local).toEqual({ x, y, width: side, height: side });
+          }
           for (let row = y; row < Math.min(y + options.window, options.height); row++) {
             seen.fill(
               1,
@@ -80,15 +84,17 @@ describe('planFrusta', () => {
     fc.assert(
       fc.property(planOptions, (options) => {
         const plan = planFrusta(options);
-        let index = 0;
-        for (const frustum of frustaOf(plan)) {
-          expect(frustum.index).toBe(index++);
-          for (const { x, y, width, height } of frustum.windows) {
-            expect(x >= 0 && y >= 0 && width > 0 && height > 0).toBe(true);
-            expect(x + width).toBeLessThanOrEqual(plan.frame.width);
-            expect(y + height).toBeLessThanOrEqual(plan.frame.height);
-          }
-        }
+        const frusta = [...frustaOf(plan)];
+        expect(frusta.findIndex(({ index }, i) => index !== i)).toBe(-1);
+        const outside = frusta
+          .flatMap(({ windows }) => windows)
+          .filter(
+            ({ x, y, width, height }) =>
+              !(x >= 0 && y >= 0 && width > 0 && height > 0) ||
+              x + width > plan.frame.width ||
+              y + height > plan.frame.height,
+          );
+        expect(outside).toEqual([]);
       }),
     );
   });
@@ -103,9 +109,7 @@ describe('planFrusta', () => {
           expect(y).toBe(next);
           expect(rowCount).toBeGreaterThan(0);
           next = y + rowCount;
-          for (let later = row + 1; later < plan.rows.length; later++) {
-            expect(plan.rows[later]!.start).toBeGreaterThanOrEqual(next);
-          }
+          expect(plan.rows.slice(row + 1).every((later) => later.start >= next)).toBe(true);
         });
         expect(next).toBe(options.height);
       }),
@@ -170,10 +174,12 @@ describe('reference geometry', () => {
       [1, 3, 6],
     ] as const) {
       const far = BigInt(distances[2]);
+      const wrong: number[] = [];
       for (let start = 0; start < 20_000; start++) {
         const exact = Number((BigInt(start) * (far - BigInt(distances[1]))) / (far - 1n));
-        expect(referenceSpan(start, distances, 1, 512, 60_000).start).toBe(exact);
+        if (referenceSpan(start, distances, 1, 512, 60_000).start !== exact) wrong.push(start);
       }
+      expect(wrong).toEqual([]);
     }
   });
 
