@@ -60,7 +60,7 @@ export function readPickle(bytes: Uint8Array, url: string): PickleValue {
   };
   const takeBytes = (length: number): Uint8Array => {
     const start = take(length);
-    return bytes.slice(start, start + length);
+    return new Uint8Array(bytes.subarray(start, start + length));
   };
   const takeText = (length: number): string => {
     const start = take(length);

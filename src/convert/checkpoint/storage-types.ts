@@ -58,12 +58,16 @@ export function decodeElements(bytes: Uint8Array, type: ElementType): Numbers {
   const count = bytes.length / ELEMENT_BYTES[type];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (type) {
-    case 'float32':
-      return new Float32Array(aligned(bytes, 4).buffer, aligned(bytes, 4).byteOffset, count);
+    case 'float32': {
+      const source = aligned(bytes, 4);
+      return new Float32Array(source.buffer, source.byteOffset, count);
+    }
     case 'float64':
       return Float64Array.from({ length: count }, (_, i) => view.getFloat64(8 * i, true));
-    case 'float16':
-      return halfToFloat(new Uint16Array(aligned(bytes, 2).buffer, aligned(bytes, 2).byteOffset, count));
+    case 'float16': {
+      const source = aligned(bytes, 2);
+      return halfToFloat(new Uint16Array(source.buffer, source.byteOffset, count));
+    }
     case 'bfloat16': {
       const out = new Uint32Array(count);
       for (let i = 0; i < count; i++) out[i] = view.getUint16(2 * i, true) << 16;
@@ -82,7 +86,8 @@ export function decodeElements(bytes: Uint8Array, type: ElementType): Numbers {
   }
 }
 
-const aligned = (bytes: Uint8Array, size: number) => (bytes.byteOffset % size === 0 ? bytes : bytes.slice());
+const aligned = (bytes: Uint8Array, size: number) =>
+  bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
 
 let halfTable: Float32Array | null = null;
 

@@ -107,7 +107,7 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
       );
       if (entry.crc !== 0 && crc32(content) !== entry.crc)
         fail(entry.name, `record ${entry.name} does not match its checksum`);
-      return content.slice(offset, offset + length);
+      return content.subarray(offset, offset + length);
     },
   };
 }

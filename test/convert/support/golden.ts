@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../../src/convert/checkpoint/checkpoint.ts';
 import { openFileSource } from '../../../src/convert/checkpoint/file-source.ts';
 import type { StateDict } from '../../../src/convert/checkpoint/state-dict.ts';
@@ -51,9 +52,15 @@ export function readWindow(golden: GoldenCase, index: number): Uint8Array {
 export const checkpointPath = (model: string, file = `${model}.pth`) =>
   path.join(GOLDEN, 'models', model, file);
 
-export async function openGolden(model: string, file?: string): Promise<StateDict> {
-  return openCheckpoint(await openFileSource(checkpointPath(model, file)));
+/** Opens a checkpoint, and closes its file after the test. */
+export async function openCheckpointFile(file: string): Promise<StateDict> {
+  const source = await openFileSource(file);
+  onTestFinished(() => source.close());
+  return openCheckpoint(source);
 }
+
+export const openGolden = (model: string, file?: string): Promise<StateDict> =>
+  openCheckpointFile(checkpointPath(model, file));
 
 /** The elements of a C x H x W map that a sampled golden array keeps. */
 export function sampleLike(
