@@ -1,0 +1,55 @@
+import { coverageSpace } from '../core/coverage.ts';
+import type { Grid } from '../core/grid.ts';
+import type { VectorSink } from '../core/ports.ts';
+import { createBounds } from './bounds.ts';
+import { openJsonFile } from './json-file.ts';
+import { createFeatureWriter, PIXEL_SPACE_MEMBER } from './write-feature.ts';
+
+// RFC 7946 left the older `crs` member out, but GDAL and QGIS still heed it: without it they take pixels for degrees.
+const PIXEL_CRS_MEMBER =
+  '"crs":{"type":"name","properties":{"name":"LOCAL_CS[\\"pixels\\",UNIT[\\"pixel\\",1]]"}}';
+
+export interface GeoJsonSinkOptions {
+  readonly path: string;
+  /** Says whether coordinates are longitude and latitude or pixel corners. */
+  readonly grid: Grid;
+  /** The collection's name, which GDAL and QGIS take as the layer's. */
+  readonly name?: string;
+  /** Facts about the run, kept as the foreign member `metadata`. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * One GeoJSON FeatureCollection (RFC 7946), written as features come; its `bbox` stands at the end. The file appears
+ * under its name when it is complete.
+ * @throws SourceError if the file cannot be made.
+ */
+export async function openGeoJsonSink(options: GeoJsonSinkOptions): Promise<VectorSink> {
+  const { path, grid, name = 'landcover', metadata } = options;
+  const space = coverageSpace(grid);
+  const file = await openJsonFile(path);
+  const bounds = createBounds();
+  const writeFeature = createFeatureWriter(file.json, space);
+  let count = 0;
+  file.json.text(
+    `{"type":"FeatureCollection","name":${JSON.stringify(name)},` +
+      (metadata === undefined ? '' : `"metadata":${JSON.stringify(metadata)},`) +
+      (space === 'pixel' ? `${PIXEL_SPACE_MEMBER},${PIXEL_CRS_MEMBER},` : '') +
+      '"features":[\n',
+  );
+  return {
+    path: file.path,
+    write(feature) {
+      if (count++ > 0) file.json.text(',\n');
+      bounds.add(feature);
+      writeFeature(feature);
+      return file.settle();
+    },
+    close() {
+      const box = bounds.box();
+      file.json.text(box === null ? '\n]}\n' : `\n],"bbox":${JSON.stringify(box)}}\n`);
+      return file.commit();
+    },
+    abort: () => file.abort(),
+  };
+}
