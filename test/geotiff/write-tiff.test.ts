@@ -238,6 +238,25 @@ describe('createTiffWriter', () => {
     expect([...second.subarray(48)].every((value) => value === 255)).toBe(true);
   });
 
+  it.each([
+    ['classic', 60_000, 42],
+    ['BigTIFF', 66_000, 43],
+  ] as const)(
+    'chooses a %s file for a square of %i uncompressed pixels a side before the first row',
+    async (_, side, version) => {
+      const grid = plainGrid(side, side);
+      const writer = await createTiffWriter({
+        path: join(folder, 'a.tif'),
+        grid,
+        compression: 'none',
+        tileSize: 512,
+      });
+      const [name] = await readdir(folder);
+      expect((await readFile(join(folder, name!))).readUInt16LE(2)).toBe(version);
+      await writer.abort();
+    },
+  );
+
   it('keeps writes in order that were not awaited', async () => {
     const image = makeImage(40, 40, 1, new Uint8Array(1600), 9, true);
     const grid = plainGrid(40, 40);
