@@ -1,7 +1,7 @@
 import { georeferenceTags } from './write-georeference.ts';
 import { gdalMetadataXml, type PaletteClass } from './write-metadata.ts';
+import type { TiffOptions } from './write-options.ts';
 import type { TiffTag } from './write-tags.ts';
-import type { TiffOptions } from './write-tiff.ts';
 
 /** One resolution of a finished image. */
 export interface DirectoryLevel {

@@ -1,4 +1,4 @@
-import type { TiffSamples } from './write-tiff.ts';
+import type { TiffSamples } from './write-options.ts';
 
 /**
  * Halves `rows` rows of `width` pixels (pixel-interleaved) into `target`, from its row `targetRow`, which is

@@ -1,51 +1,22 @@
 import { rm } from 'node:fs/promises';
-import { ConfigError, FormatError } from '../core/errors.ts';
+import { FormatError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import { type AtomicFile, openAtomicFile } from '../io/atomic-file.ts';
 import { describeTiff } from './write-directory.ts';
-import { type PaletteClass, paletteSideFileXml } from './write-metadata.ts';
+import { paletteSideFileXml } from './write-metadata.ts';
+import {
+  checkOptions,
+  SAMPLE_ARRAYS,
+  type SampleType,
+  type TiffOptions,
+  type TiffSamples,
+} from './write-options.ts';
 import { reduceAverage, reduceMode } from './write-overview.ts';
 import { type EncodeFront, openDirectStore, openStagedStore, type TileStore } from './write-store.ts';
 import { encodeTiffFront } from './write-tags.ts';
 import { createTileQueue, flushTileRow, type TiffLevel, type TileFormat } from './write-tiles.ts';
 
-export type SampleType = 'uint8' | 'uint16' | 'int16';
-export type TiffSamples = Uint8Array | Uint16Array | Int16Array;
-
-/** What a TIFF is to hold, and how. */
-export interface TiffOptions {
-  readonly path: string;
-  /** Size and place. Without a transform the file carries no georeferencing. */
-  readonly grid: Grid;
-  /** Bands, pixel-interleaved. Default 1. */
-  readonly bands?: number;
-  /** Default `uint8`. */
-  readonly sampleType?: SampleType;
-  /** Default `deflate` (level 6). */
-  readonly compression?: 'deflate' | 'none';
-  /** 2 stores differences to the left neighbour, which helps with photographs and not with classes; for `deflate` only. Default 1 (none). */
-  readonly predictor?: 1 | 2;
-  /** Pixels a side, a multiple of 16. Default 512. */
-  readonly tileSize?: number;
-  readonly nodata?: number | null;
-  /**
-   * Colours and names by value, for one uint8 band: makes a palette image, and a side file `PATH.aux.xml` with the names,
-   * which GDAL and QGIS read along with it.
-   */
-  readonly palette?: readonly PaletteClass[];
-  /** `rgb` (the first three bands are red, green and blue) or `gray`. Default `rgb` for three uint8 bands, else `gray`. */
-  readonly photometric?: 'rgb' | 'gray';
-  /** The last band is opacity. Default false. */
-  readonly alpha?: boolean;
-  /** One description a band. */
-  readonly bandNames?: readonly string[];
-  /** Key-value pairs that GDAL shows as the file's metadata. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** Each level is made from the one above by `reduceMode` or `reduceAverage`, until one tile holds it. Default `none`. */
-  readonly overviews?: 'none' | 'mode' | 'average';
-  /** `auto` (default) writes a BigTIFF where a classic one might not be able to hold the file. */
-  readonly bigTiff?: 'auto' | 'always';
-}
+export type { SampleType, TiffOptions, TiffSamples } from './write-options.ts';
 
 /** A TIFF under way. A call that fails has removed what was written; `abort` may follow and does no harm. */
 export interface TiffWriter {
@@ -58,15 +29,17 @@ export interface TiffWriter {
    */
   writeRows(samples: TiffSamples, rowCount: number): Promise<void>;
   /**
-   * Finishes the file and puts it in its place.
+   * Does all that is left to do and can fail for want of space, short of putting the file in its place. For outputs of
+   * several files, which should appear together: finish each, then close each.
    * @throws FormatError if rows are missing; SourceError.
    */
+  finish(): Promise<void>;
+  /** Finishes if that is still to be done, and puts the file in its place. */
   close(): Promise<void>;
   /** Removes what was written. May be called at any time and any number of times; does nothing after `close`. */
   abort(): Promise<void>;
 }
 
-const SAMPLE_ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array } as const;
 const REDUCERS = { none: null, mode: reduceMode, average: reduceAverage } as const;
 
 /**
@@ -86,14 +59,22 @@ export async function createTiffWriter(options: TiffOptions): Promise<TiffWriter
   const base = levels[0]!;
   const { file, store } = await openOutput(options, levels);
   const queue = createTileQueue(format, store);
+  let sideFile: AtomicFile | null = null;
+  let finished = false;
   let closed = false;
+  let committed = false;
+  let cleaning: Promise<void> | null = null;
   let turn: Promise<void> = Promise.resolve();
 
-  const cleanUp = async () => {
+  const removeAll = async () => {
     closed = true;
     await queue.drain().catch(() => undefined);
     await store.close();
-    await file.abort();
+    await Promise.all([file.abort(), sideFile?.abort()]);
+  };
+  const cleanUp = () => {
+    cleaning ??= removeAll();
+    return cleaning;
   };
   /** Runs steps one after the other, and removes everything when one fails. */
   const inTurn = (step: () => Promise<void>): Promise<void> => {
@@ -122,6 +103,23 @@ export async function createTiffWriter(options: TiffOptions): Promise<TiffWriter
     if (isDue(next, tileSize)) await flushLevel(next);
   };
 
+  const finish = async (): Promise<void> => {
+    if (finished) return;
+    if (base.flushedRows < grid.height) {
+      const rows = base.flushedRows + base.bufferedRows;
+      throw misfit(file.path, `${grid.height} rows before the end`, `${rows}`);
+    }
+    await queue.drain();
+    await store.finish(levels.map((level) => level.tileBytes));
+    await store.close();
+    if (palette !== undefined) {
+      sideFile = await openAtomicFile(sidePathOf(file.path));
+      await sideFile.write(Buffer.from(paletteSideFileXml(palette), 'utf8'));
+    }
+    await Promise.all([file.flush(), sideFile?.flush()]);
+    finished = true;
+  };
+
   return {
     path: file.path,
     writeRows: (samples, rowCount) =>
@@ -136,20 +134,17 @@ export async function createTiffWriter(options: TiffOptions): Promise<TiffWriter
           if (isDue(base, tileSize)) await flushLevel(base);
         }
       }),
+    finish: () => inTurn(finish),
     close: () =>
       inTurn(async () => {
-        if (base.flushedRows < grid.height) {
-          const rows = base.flushedRows + base.bufferedRows;
-          throw misfit(file.path, `${grid.height} rows before close`, `${rows}`);
-        }
-        await queue.drain();
-        await store.finish(levels.map((level) => level.tileBytes));
-        await store.close();
-        await commitWithSideFile(file, palette);
+        await finish();
+        await file.commit();
         closed = true;
+        committed = true;
+        await replaceSideFile(file.path, sideFile);
       }),
     async abort() {
-      if (closed) return;
+      if (committed) return;
       closed = true;
       await turn.catch(() => undefined);
       await cleanUp();
@@ -219,47 +214,14 @@ function isDue(level: TiffLevel, tileSize: number): boolean {
   return level.bufferedRows === tileSize || level.flushedRows + level.bufferedRows === level.height;
 }
 
-/** A side file of an earlier image of the same name would give this one that image's names and statistics. */
-async function commitWithSideFile(file: AtomicFile, palette: TiffOptions['palette']): Promise<void> {
-  const sidePath = `${file.path}.aux.xml`;
-  if (palette === undefined) {
-    await file.commit();
-    await rm(sidePath, { force: true }).catch(() => undefined);
-    return;
-  }
-  const sideFile = await openAtomicFile(sidePath);
-  try {
-    await sideFile.write(Buffer.from(paletteSideFileXml(palette), 'utf8'));
-    await file.commit();
-    await sideFile.commit();
-  } catch (error) {
-    await sideFile.abort();
-    throw error;
-  }
+function sidePathOf(path: string): string {
+  return `${path}.aux.xml`;
 }
 
-function checkOptions(options: TiffOptions): void {
-  const { grid, bands = 1, sampleType = 'uint8', tileSize = 512, palette, overviews, predictor } = options;
-  const fail = (pointer: string, value: unknown, expected: string): never => {
-    throw new ConfigError(`Cannot write ${options.path}: ${pointer} is ${value}, expected ${expected}.`, {
-      pointer,
-      value,
-    });
-  };
-  for (const side of ['width', 'height'] as const) {
-    if (!Number.isInteger(grid[side]) || grid[side] < 1)
-      fail(`grid.${side}`, grid[side], 'a whole number from 1');
-  }
-  if (!Number.isInteger(bands) || bands < 1) fail('bands', bands, 'a whole number from 1');
-  if (!Number.isInteger(tileSize) || tileSize < 16 || tileSize % 16 !== 0)
-    fail('tileSize', tileSize, 'a multiple of 16');
-  // Readers undo a predictor as a part of decompression only.
-  if (predictor === 2 && options.compression === 'none')
-    fail('predictor', predictor, '1 without compression');
-  if (palette !== undefined && (bands !== 1 || sampleType !== 'uint8'))
-    fail('palette', `given for ${bands} band(s) of ${sampleType}`, 'one band of uint8');
-  if (palette !== undefined && overviews === 'average')
-    fail('overviews', overviews, 'mode: classes have no average');
+/** A side file of an earlier image of the same name would give this one that image's names and statistics. */
+async function replaceSideFile(path: string, sideFile: AtomicFile | null): Promise<void> {
+  if (sideFile !== null) await sideFile.commit();
+  else await rm(sidePathOf(path), { force: true }).catch(() => undefined);
 }
 
 function checkRows(

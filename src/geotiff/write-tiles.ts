@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
+import type { TiffSamples } from './write-options.ts';
 import { frameTile, type TileStore } from './write-store.ts';
-import type { TiffSamples } from './write-tiff.ts';
 
 const deflateAsync = promisify(deflate);
 

@@ -24,8 +24,14 @@ export interface AtomicFile {
    */
   writeAt(offset: number, bytes: Uint8Array): Promise<void>;
   /**
-   * Waits for all writes, flushes to the disk and renames into place, replacing a former file. Fails if any write
-   * failed; the temporary file is removed then.
+   * Waits for all writes and flushes to the disk: what is left to {@link commit} is the renaming. For outputs of several
+   * files, which should appear together: flush each, then commit each.
+   * @throws SourceError if any write failed
+   */
+  flush(): Promise<void>;
+  /**
+   * Flushes if that is still to be done, and renames into place, replacing a former file. If it fails, the temporary
+   * file is removed.
    * @throws SourceError
    */
   commit(): Promise<void>;
@@ -61,17 +67,25 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
   const pending = new Set<Promise<void>>();
   let failure: Error | null = null;
   let position = 0;
+  let flushed = false;
   let open = true;
+  let committed = false;
+  let discarding: Promise<void> | null = null;
 
-  const discard = async () => {
+  const removeAll = async () => {
     open = false;
     await Promise.allSettled(pending);
     await handle.close().catch(() => undefined);
     await rm(temporaryPath, { force: true }).catch(() => undefined);
   };
+  const discard = () => {
+    discarding ??= removeAll();
+    return discarding;
+  };
   const put = async (offset: number, bytes: Uint8Array) => {
     if (!open) throw closedError(target);
     if (failure !== null) throw failure;
+    flushed = false;
     const write = writeFully(handle, offset, bytes, target);
     pending.add(write);
     try {
@@ -81,6 +95,17 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
       throw error;
     } finally {
       pending.delete(write);
+    }
+  };
+
+  const flush = async () => {
+    try {
+      await Promise.all(pending);
+      if (failure !== null) throw failure;
+      await handle.sync();
+      flushed = true;
+    } catch (cause) {
+      throw writeError(target, cause);
     }
   };
 
@@ -95,15 +120,18 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
       await put(offset, bytes);
     },
     writeAt: put,
+    async flush() {
+      if (!open) throw closedError(target);
+      await flush();
+    },
     async commit() {
       if (!open) throw closedError(target);
       open = false;
       try {
-        await Promise.all(pending);
-        if (failure !== null) throw failure;
-        await handle.sync();
+        if (!flushed) await flush();
         await handle.close();
         await rename(temporaryPath, target);
+        committed = true;
       } catch (cause) {
         await discard();
         throw writeError(target, cause);
@@ -111,7 +139,7 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
       await syncFolder(dirname(target));
     },
     async abort() {
-      if (open) await discard();
+      if (!committed) await discard();
     },
   };
 }

@@ -12,7 +12,12 @@ export interface RasterSink {
    * @throws FormatError if rows are missing, doubled or of another width; SourceError if they cannot be stored.
    */
   writeRows(rows: ClassRows): Promise<void>;
-  /** Finishes the file and puts it in its place. */
+  /**
+   * Does all that is left to do and can fail for want of space, short of putting the file in its place. For outputs that
+   * should appear together: finish each, then close each.
+   */
+  finish(): Promise<void>;
+  /** Finishes if that is still to be done, and puts the file in its place. */
   close(): Promise<void>;
   /** Removes what was written; does nothing after `close`. */
   abort(): Promise<void>;
@@ -70,6 +75,7 @@ function sinkOf(writer: TiffWriter, pick: (rows: ClassRows) => Uint8Array): Rast
   return {
     path: writer.path,
     writeRows: (rows) => writer.writeRows(pick(rows), rows.rowCount),
+    finish: writer.finish,
     close: writer.close,
     abort: writer.abort,
   };

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { type LandCoverClass, NODATA_CLASS, parseColor } from '../core/classes.ts';
 import type { Grid } from '../core/grid.ts';
@@ -66,22 +65,29 @@ export async function openPreviewSink(options: PreviewOptions): Promise<RasterSi
       .toBuffer();
   };
 
+  const finish = async () => {
+    if (file.position > 0) return;
+    try {
+      await file.write(await render());
+      await file.flush();
+    } catch (error) {
+      await file.abort();
+      throw error;
+    }
+  };
+
   return {
-    path: resolve(options.path),
+    path: file.path,
     async writeRows(rows) {
       classThumbnail.add(rows);
       for (const window of windowsOf(rows, grid.width)) {
         sceneThumbnail.add(window, await scene.readRgb(window));
       }
     },
+    finish,
     async close() {
-      try {
-        await file.write(await render());
-        await file.commit();
-      } catch (error) {
-        await file.abort();
-        throw error;
-      }
+      await finish();
+      await file.commit();
     },
     abort: file.abort,
   };

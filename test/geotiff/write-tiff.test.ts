@@ -372,6 +372,44 @@ describe('palette', () => {
   });
 });
 
+describe('finish', () => {
+  const palette = [{ value: 0, name: 'a', rgb: [255, 128, 0] as const }];
+
+  it('leaves the renaming to close, so that several files can appear together', async () => {
+    const path = join(folder, 'f.tif');
+    await writeFile(path, 'former');
+    const writer = await createTiffWriter({
+      path,
+      grid: plainGrid(40, 40),
+      tileSize: 16,
+      overviews: 'mode',
+      palette,
+    });
+    await writer.writeRows(new Uint8Array(1600), 40);
+    await writer.finish();
+    await writer.finish();
+    expect(await readFile(path, 'utf8')).toBe('former');
+    await writer.close();
+    expect((await readdir(folder)).sort()).toEqual(['f.tif', 'f.tif.aux.xml']);
+    expect(await readImages(await readFile(path))).toHaveLength(3);
+  });
+
+  it('can still be taken back', async () => {
+    const path = join(folder, 'f.tif');
+    const writer = await createTiffWriter({ path, grid: plainGrid(4, 4), tileSize: 16, palette });
+    await writer.writeRows(new Uint8Array(16), 4);
+    await writer.finish();
+    await writer.abort();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('wants all rows', async () => {
+    const writer = await createTiffWriter({ path: join(folder, 'f.tif'), grid: plainGrid(4, 4) });
+    await expect(writer.finish()).rejects.toMatchObject({ tag: 'FormatError' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
 describe('failures leave nothing', () => {
   const open = (extra: Partial<TiffOptions> = {}) =>
     createTiffWriter({

@@ -60,6 +60,19 @@ describe('openAtomicFile', () => {
     expect(await readFile(path, 'utf8')).toBe('latter é');
   });
 
+  it('flushes without showing the file, and takes more bytes after that', async () => {
+    const path = join(folder, 'out.txt');
+    const file = await openAtomicFile(path);
+    const write = file.write(Buffer.from('a'));
+    await file.flush();
+    await write;
+    expect(await readdir(folder)).not.toContain('out.txt');
+    await file.write(Buffer.from('b'));
+    await file.commit();
+    expect(await readFile(path, 'utf8')).toBe('ab');
+    await expect(file.flush()).rejects.toMatchObject({ tag: 'SourceError' });
+  });
+
   it('lets two writers of one name race: the last to commit wins, whole', async () => {
     const path = join(folder, 'out.txt');
     const [p, q] = await Promise.all([openAtomicFile(path), openAtomicFile(path)]);
@@ -119,6 +132,7 @@ describe('on a full disk', () => {
       retryable: false,
       message: expect.stringMatching(/no space is left.*Free some space/),
     });
+    await expect(file.flush()).rejects.toMatchObject({ status: 'ENOSPC' });
     await expect(file.commit()).rejects.toMatchObject({ status: 'ENOSPC' });
     await file.abort();
     expect(await readdir(disk!)).toEqual([]);
