@@ -14,13 +14,25 @@ interface ConvertFlags {
 export function addConvert(program: Command, { reporter, signal }: VerbContext): void {
   program
     .command('convert')
-    .description('SFR-Net checkpoint (.pth) to ONNX graphs and manifest.json; nothing in the checkpoint is executed')
+    .description(
+      'SFR-Net checkpoint (.pth) to ONNX graphs and manifest.json; nothing in the checkpoint is executed',
+    )
     .argument('<checkpoint>', 'checkpoint as mmengine or torch.save writes it')
     .requiredOption('--out <dir>', 'model folder to write')
-    .requiredOption('--preset <name|file>', "gid, fbps, inria, or a JSON file with what the weights' shapes don't tell")
-    .addOption(new Option('--dtype <type>', 'weights and arithmetic').choices(['float32', 'float16']).default('float32'))
+    .requiredOption(
+      '--preset <name|file>',
+      "gid, fbps, inria, or a JSON file with what the weights' shapes don't tell",
+    )
+    .addOption(
+      new Option('--dtype <type>', 'weights and arithmetic')
+        .choices(['float32', 'float16'])
+        .default('float32'),
+    )
     .option('--labels', 'also put the class decision (first maximum) into the local graph')
-    .option('--full-scores', "upsample scores to the window's size inside the graph (default: the head's quarter size)")
+    .option(
+      '--full-scores',
+      "upsample scores to the window's size inside the graph (default: the head's quarter size)",
+    )
     .option('--name <name>', "model name (default: the output folder's name)")
     .addHelpText(
       'after',

@@ -20,14 +20,16 @@ export function parseSize(text: string): { width: number; height: number } {
 /** Parses a whole number of at least 1. */
 export function parsePositive(text: string): number {
   const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('expected a whole number of at least 1');
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw new InvalidArgumentError('expected a whole number of at least 1');
   return n;
 }
 
 /** Parses a whole number of at least 0. */
 export function parseCount(text: string): number {
   const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 0) throw new InvalidArgumentError('expected a whole number of at least 0');
+  if (!Number.isSafeInteger(n) || n < 0)
+    throw new InvalidArgumentError('expected a whole number of at least 0');
   return n;
 }
 
@@ -35,7 +37,9 @@ export function parseCount(text: string): number {
 export function parseBands(text: string): [number | string, number | string, number | string] {
   const parts = text.split(',').map((part) => part.trim());
   if (parts.length !== 3 || parts.includes('')) {
-    throw new InvalidArgumentError('expected three bands for red, green and blue, e.g. 3,2,1 or red,green,blue');
+    throw new InvalidArgumentError(
+      'expected three bands for red, green and blue, e.g. 3,2,1 or red,green,blue',
+    );
   }
   const [r, g, b] = parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   return [r!, g!, b!];
@@ -44,7 +48,8 @@ export function parseBands(text: string): [number | string, number | string, num
 /** Parses a list of whole numbers, e.g. `0,255`. */
 export function parseNumbers(text: string): number[] {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  if (!numbers.every((n) => Number.isFinite(n))) throw new InvalidArgumentError('expected numbers, e.g. 1,3,6');
+  if (!numbers.every((n) => Number.isFinite(n)))
+    throw new InvalidArgumentError('expected numbers, e.g. 1,3,6');
   return numbers;
 }
 

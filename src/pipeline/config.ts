@@ -37,7 +37,10 @@ export const pipelineSchema = z.strictObject({
   stride: z.number().int().positive().optional().describe('pixels between neighbouring windows'),
   mode: z.enum(['reference', 'centred']).optional(),
   sampling: z.enum(['exact', 'pyramid']).optional(),
-  vector: z.array(z.enum(['geojson', 'geojsonl'])).optional().describe('empty for no polygons'),
+  vector: z
+    .array(z.enum(['geojson', 'geojsonl']))
+    .optional()
+    .describe('empty for no polygons'),
   preview: z.boolean().optional(),
 });
 

@@ -126,7 +126,11 @@ function addPatch(strip: Strip, frustum: Frustum, scores: Float32Array | null, t
 }
 
 /** True if no pixel of the window is both in the scene and valid. */
-async function isEmpty(scene: ScenePixels, window: Window, signal: AbortSignal | undefined): Promise<boolean> {
+async function isEmpty(
+  scene: ScenePixels,
+  window: Window,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const { width, height } = scene.grid;
   const inside = intersectWindows(window, { x: 0, y: 0, width, height });
   if (inside === null) return true;
@@ -134,7 +138,11 @@ async function isEmpty(scene: ScenePixels, window: Window, signal: AbortSignal |
   return valid !== null && !valid.includes(1);
 }
 
-async function maskRows(scene: ScenePixels, rows: ClassRows, signal: AbortSignal | undefined): Promise<ClassRows> {
+async function maskRows(
+  scene: ScenePixels,
+  rows: ClassRows,
+  signal: AbortSignal | undefined,
+): Promise<ClassRows> {
   const valid = await scene.readValidity(
     { x: 0, y: rows.y, width: scene.grid.width, height: rows.rowCount },
     signal,

@@ -73,12 +73,15 @@ async function readRecord(path: string): Promise<RunRecord | null> {
   }
 }
 
-/** Takes away an earlier run's record before its outputs are replaced, so that it never describes files it did not make. */
-export async function dropRecord(dir: string): Promise<void> {
-  await rm(join(dir, RUN_FILE), { force: true });
-}
-
-/** Writes the record; call it when everything else is in place. */
-export async function writeRecord(dir: string, record: RunRecord): Promise<void> {
+/**
+ * Writes the record of a run whose outputs are all in place, over that of an earlier run in the folder; outputs of the
+ * earlier run that this one did not make again are removed, so that the folder holds one run.
+ */
+export async function replaceRecord(dir: string, record: RunRecord): Promise<void> {
+  const earlier = await readRecord(join(dir, RUN_FILE));
   await writeFileAtomic(join(dir, RUN_FILE), `${JSON.stringify(record, null, 2)}\n`);
+  const kept = new Set(record.outputs.map((output) => output.file));
+  for (const { file } of Array.isArray(earlier?.outputs) ? earlier.outputs : []) {
+    if (!kept.has(file) && basename(file) === file) await rm(join(dir, file), { force: true });
+  }
 }

@@ -1,12 +1,13 @@
-import { readModelManifest } from '../model/read-manifest.ts';
-import { openModel } from '../model/open-model.ts';
 import { createFrustumReader } from '../frustum/read-frustum.ts';
-import { openScene } from '../scene/open-scene.ts';
+import { openModel } from '../model/open-model.ts';
+import { readModelManifest } from '../model/read-manifest.ts';
+import { openScene, type Scene } from '../scene/open-scene.ts';
 import { createTally, inferRows } from './infer-rows.ts';
-import { openOutputs } from './open-outputs.ts';
+import { openOutputs, titleOf } from './open-outputs.ts';
+import { planSegment, type SegmentTask } from './plan-segment.ts';
 import { preparePyramid } from './prepare-pyramid.ts';
-import { dropRecord, findFinishedRun, writeRecord } from './run-record.ts';
-import { planSegment, type SegmentHooks, type SegmentOptions } from './plan-segment.ts';
+import { describeOutputs, findFinishedRun, replaceRecord } from './run-record.ts';
+import type { SegmentHooks, SegmentOptions } from './segment-options.ts';
 import { describeSegment, type SegmentReport } from './segment-report.ts';
 
 /**
@@ -17,17 +18,87 @@ import { describeSegment, type SegmentReport } from './segment-report.ts';
  * @throws any of the tagged errors; then no output of this run is left, whole or half
  */
 export async function segment(options: SegmentOptions, hooks: SegmentHooks = {}): Promise<SegmentReport> {
-  const started = performance.now();
-  const { signal } = hooks;
-  const manifest = await readModelManifest(options.model, true);
-  const scene = await openScene(options.scene, planSceneOptions(options, signal));
+  const manifest = await readModelManifest(options.model, false);
+  const scene = await openScene(options.scene, {
+    ...(options.bands && { bands: options.bands }),
+    ...(options.stretch && { stretch: options.stretch }),
+    ...(hooks.signal && { signal: hooks.signal }),
+  });
   try {
-    const task = planSegment(options, scene, manifest);
-    const finished = options.overwrite ? null : await findFinishedRun<SegmentReport>(options.outDir, task.identity);
+    const task = await planSegment(options, scene, manifest);
+    const finished = options.overwrite
+      ? null
+      : await findFinishedRun<SegmentReport>(options.outDir, task.identity);
     if (finished !== null) return { ...finished, alreadyDone: true };
-    await dropRecord(options.outDir);
-    hooks.onPlan?.(task);
+    return await runTask(options, hooks, scene, task);
   } finally {
     await scene.close();
+  }
+}
+
+async function runTask(
+  options: SegmentOptions,
+  hooks: SegmentHooks,
+  scene: Scene,
+  task: SegmentTask,
+): Promise<SegmentReport> {
+  const started = performance.now();
+  const { outDir } = options;
+  const { plan, config } = task;
+  const signal = hooks.signal && { signal: hooks.signal };
+  const warnings = [...scene.warnings, ...task.warnings];
+  for (const warning of warnings) hooks.onWarning?.(warning);
+
+  const model = await openModel(options.model, { ...config, ...signal });
+  try {
+    const { classes, name, distances } = model.manifest;
+    const { vector, preview } = config;
+    const outputs = await openOutputs({
+      outDir,
+      scene,
+      title: titleOf(scene.info.url),
+      modelName: name,
+      classes,
+      vector,
+      preview,
+    });
+    const tally = createTally();
+    const pyramid =
+      config.sampling === 'pyramid'
+        ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
+        : null;
+    try {
+      hooks.onPlan?.(plan);
+      const reader = createFrustumReader({ scene, plan, pyramid });
+      const onWindow = (done: number) => hooks.onWindow?.(done, plan.count);
+      for await (const rows of inferRows({ plan, scene, reader, model, tally, onWindow, ...signal })) {
+        await outputs.writeRows(rows);
+      }
+      hooks.signal?.throwIfAborted();
+      const { paths, coverage } = await outputs.commit();
+      const totalMs = performance.now() - started;
+      const { totals } = outputs;
+      const files = await describeOutputs(paths);
+      const report = describeSegment({
+        scene,
+        model,
+        task,
+        tally,
+        totals,
+        coverage,
+        outputs: files,
+        warnings,
+        totalMs,
+      });
+      await replaceRecord(outDir, report);
+      return report;
+    } catch (error) {
+      await outputs.abort();
+      throw error;
+    } finally {
+      await pyramid?.close();
+    }
+  } finally {
+    await model.close();
   }
 }

@@ -34,7 +34,7 @@ export interface SceneDescription {
   readonly overviews: readonly { readonly width: number; readonly height: number }[];
   readonly crs: {
     readonly name: string;
-    readonly kind: string;
+    readonly kind: 'projected' | 'geographic';
     readonly epsg: number | null;
     readonly proj4: string | null;
   } | null;

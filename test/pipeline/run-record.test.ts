@@ -1,14 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   describeOutputs,
-  dropRecord,
   findFinishedRun,
   identityOf,
   type RunRecord,
-  writeRecord,
+  replaceRecord,
 } from '../../src/pipeline/run-record.ts';
 
 let dir: string;
@@ -27,7 +26,7 @@ async function finishRun(): Promise<RunRecord> {
     identity: identityOf({ scene: 'x', stride: 4 }),
     outputs: await describeOutputs([path]),
   };
-  await writeRecord(dir, record);
+  await replaceRecord(dir, record);
   return record;
 }
 
@@ -54,12 +53,25 @@ describe('run record', () => {
     expect(await findFinishedRun(dir, record.identity)).toBeNull();
   });
 
-  it('a dropped or unreadable record counts as no run', async () => {
+  it('an unreadable record counts as no run', async () => {
     const record = await finishRun();
     await writeFile(join(dir, 'run.json'), '{"half');
     expect(await findFinishedRun(dir, record.identity)).toBeNull();
-    await writeRecord(dir, record);
-    await dropRecord(dir);
-    expect(await findFinishedRun(dir, record.identity)).toBeNull();
+  });
+
+  it('replacing a record removes what only the earlier run made, and nothing else', async () => {
+    await finishRun();
+    await writeFile(join(dir, 'b.bin'), 'new');
+    await writeFile(join(dir, 'notes.txt'), "the user's own");
+    const next: RunRecord = {
+      format: 'frustum-run',
+      version: 1,
+      verb: 'segment',
+      identity: identityOf('next'),
+      outputs: await describeOutputs([join(dir, 'b.bin')]),
+    };
+    await replaceRecord(dir, next);
+    expect((await readdir(dir)).sort()).toEqual(['b.bin', 'notes.txt', 'run.json']);
+    expect(await findFinishedRun(dir, next.identity)).toEqual(next);
   });
 });

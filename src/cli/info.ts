@@ -1,0 +1,53 @@
+import type { Command } from 'commander';
+import { UnsupportedError } from '../core/errors.ts';
+import { describeScene, type SceneDescription } from '../scene/describe-scene.ts';
+import { formatDescription } from '../scene/format-description.ts';
+import type { BandChoice } from '../scene/select-bands.ts';
+import { createProjector } from '../vectorize/reproject.ts';
+import { examples, parseBands, type VerbContext } from './verb.ts';
+
+interface InfoFlags {
+  json?: true;
+  bands?: BandChoice;
+}
+
+export function addInfo(program: Command, { print }: VerbContext): void {
+  program
+    .command('info')
+    .description('what a scene is, where it lies, and what Frustum would do with it; reads the header only')
+    .argument('<scene>', 'GeoTIFF')
+    .option('--bands <r,g,b>', 'bands as segment would be told', parseBands)
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples('info scene.tif', 'info scene.tif --json'))
+    .action(async (url: string, flags: InfoFlags) => {
+      const description = await describeScene(url, flags.bands ? { bands: flags.bands } : {});
+      const lonLat = cornersInDegrees(description);
+      if (flags.json) {
+        print(JSON.stringify({ ...description, cornersWgs84: lonLat }, null, 2));
+        return;
+      }
+      print(formatDescription(description));
+      for (const { name, lon, lat } of lonLat ?? []) {
+        print(`${name.padEnd(12)} ${lon.toFixed(7)}, ${lat.toFixed(7)} (WGS 84)`);
+      }
+    });
+}
+
+/** Corners in degrees; `null` where the scene has no place on the Earth or its CRS no known way there. */
+function cornersInDegrees(
+  description: SceneDescription,
+): { readonly name: string; readonly lon: number; readonly lat: number }[] | null {
+  const { crs } = description;
+  if (crs === null) return null;
+  try {
+    const project = createProjector({ ...crs, metresPerUnit: null, geoKeys: null });
+    return description.corners.flatMap(({ name, map }) => {
+      if (map === null) return [];
+      const [lon, lat] = project(map[0], map[1]);
+      return Number.isFinite(lon) && Number.isFinite(lat) ? [{ name, lon, lat }] : [];
+    });
+  } catch (error) {
+    if (error instanceof UnsupportedError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { makePyramid } from '../pipeline/make-pyramid.ts';
+import type { BandChoice } from '../scene/select-bands.ts';
+import type { Stretch } from '../scene/stretch.ts';
+import type { Progress } from './reporter.ts';
+import { parseStretch } from './stretch.ts';
+import { examples, parseBands, parseNumbers, type VerbContext } from './verb.ts';
+
+interface PyramidFlags {
+  out: string;
+  distances: number[];
+  bands?: BandChoice;
+  stretch?: Stretch;
+}
+
+export function addPyramid(program: Command, { reporter, signal }: VerbContext): void {
+  program
+    .command('pyramid')
+    .description(
+      'write the altitude pyramid of a scene: one georeferenced level a distance, as the network sees it',
+    )
+    .argument('<scene>', 'GeoTIFF')
+    .requiredOption('--out <dir>', 'folder for the levels and pyramid.json')
+    .option('--distances <list>', 'distances, nearest first', parseDistances, [1, 3, 14])
+    .option('--bands <r,g,b>', 'red, green and blue (default: 1,2,3)', parseBands)
+    .option('--stretch <how>', 'auto, none, minmax, percentile:LOW,HIGH or fixed:MIN,MAX', parseStretch)
+    .addHelpText(
+      'after',
+      examples(
+        'pyramid scene.tif --out out/pyramid',
+        'pyramid scene.tif --out out/pyramid --distances 1,3,6 --bands 2,3,4',
+      ),
+    )
+    .action(async (scene: string, flags: PyramidFlags) => {
+      let progress: Progress | null = null;
+      const manifest = await makePyramid({
+        scene,
+        outDir: flags.out,
+        distances: flags.distances,
+        ...(flags.bands && { bands: flags.bands }),
+        ...(flags.stretch && { stretch: flags.stretch }),
+        signal,
+        onWarning: (message) => reporter.warn(message),
+        onRows: (done, total) => {
+          progress ??= reporter.startProgress('pyramid', total, 'rows');
+          progress.update(done);
+        },
+      }).finally(() => progress?.stop());
+      reporter.info('done', { levels: manifest.levels.map((level) => level.file), out: flags.out });
+    });
+}
+
+function parseDistances(text: string): number[] {
+  const distances = parseNumbers(text);
+  if (!distances.every((d) => Number.isSafeInteger(d) && d >= 1)) {
+    throw new InvalidArgumentError('expected whole distances of at least 1, e.g. 1,3,14');
+  }
+  return distances;
+}

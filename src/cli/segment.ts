@@ -1,0 +1,163 @@
+import { dirname, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { ConfigError } from '../core/errors.ts';
+import type { Provider } from '../model/protocol.ts';
+import { type Pipeline, readPipeline } from '../pipeline/config.ts';
+import { segment } from '../pipeline/segment.ts';
+import type { SegmentOptions, VectorFormat } from '../pipeline/segment-options.ts';
+import type { SegmentReport } from '../pipeline/segment-report.ts';
+import type { BandChoice } from '../scene/select-bands.ts';
+import { formatClassTable } from './class-table.ts';
+import type { Progress } from './reporter.ts';
+import { parseStretch } from './stretch.ts';
+import { examples, parseBands, parsePositive, type VerbContext } from './verb.ts';
+
+interface SegmentFlags {
+  model?: string;
+  out: string;
+  pipeline?: string;
+  bands?: BandChoice;
+  stretch?: NonNullable<SegmentOptions['stretch']>;
+  stride?: number;
+  mode?: 'reference' | 'centred';
+  sampling?: 'exact' | 'pyramid';
+  pyramid?: string;
+  vector: boolean | string;
+  preview: boolean;
+  provider: Provider;
+  threads?: number;
+  overwrite?: true;
+}
+
+export function addSegment(program: Command, { reporter, signal, print }: VerbContext): void {
+  program
+    .command('segment')
+    .description('map a scene: land-cover raster, confidence, gap-free polygons, preview and run.json')
+    .argument('<scene>', 'GeoTIFF')
+    .requiredOption('--out <dir>', 'folder for the outputs')
+    .option('--model <dir>', 'model folder that frustum convert wrote')
+    .option('--pipeline <file>', 'settings as JSON (pipelines/*.json); options given here go before them')
+    .option(
+      '--bands <r,g,b>',
+      'red, green and blue: band numbers from 1, or names (default: 1,2,3)',
+      parseBands,
+    )
+    .option(
+      '--stretch <how>',
+      'auto, none, minmax, percentile:LOW,HIGH or fixed:MIN,MAX (default: 8-bit as it is, else percentile:2,98)',
+      parseStretch,
+    )
+    .option(
+      '--stride <pixels>',
+      'pixels between neighbouring windows (default: half a window)',
+      parsePositive,
+    )
+    .addOption(
+      new Option(
+        '--mode <geometry>',
+        'where context windows lie (default: as the model was trained)',
+      ).choices(['reference', 'centred']),
+    )
+    .addOption(
+      new Option(
+        '--sampling <from>',
+        'context from full resolution, or from an altitude pyramid (default: exact)',
+      ).choices(['exact', 'pyramid']),
+    )
+    .option('--pyramid <dir>', 'a pyramid that frustum pyramid wrote (with --sampling pyramid)')
+    .option('--vector <formats>', 'polygon formats: geojson, geojsonl or both with a comma')
+    .option('--no-vector', 'no polygons')
+    .option('--no-preview', 'no preview.png')
+    .addOption(
+      new Option('--provider <name>', 'where the network runs')
+        .choices(['cpu', 'cuda', 'webgpu'])
+        .default('cpu'),
+    )
+    .option('--threads <n>', 'threads of the network (default: all processors)', parsePositive)
+    .option('--overwrite', 'run even if the same run is there already')
+    .addHelpText(
+      'after',
+      examples(
+        'segment scene.tif --model models/sfrnet-mini-dubai --out out/scene',
+        'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
+        'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
+      ),
+    )
+    .action(async (scene: string, flags: SegmentFlags) => {
+      const pipeline = flags.pipeline === undefined ? null : await readPipeline(flags.pipeline);
+      const options = resolveOptions(scene, flags, pipeline);
+      let progress: Progress | null = null;
+      const report = await segment(options, {
+        signal,
+        onWarning: (message) => reporter.warn(message),
+        onPlan: (plan) => {
+          progress = reporter.startProgress('mapping', plan.count, 'windows');
+        },
+        onWindow: (done) => progress?.update(done),
+      }).finally(() => progress?.stop());
+      announce(report, options.outDir);
+    });
+
+  function announce(report: SegmentReport, outDir: string): void {
+    if (report.alreadyDone) {
+      reporter.info(
+        'already done with these inputs and settings; nothing changed (--overwrite runs it again)',
+        {
+          out: outDir,
+        },
+      );
+    } else {
+      reporter.info('done', {
+        seconds: report.seconds.total,
+        windows: report.counts.windowsRun,
+        polygons: report.counts.polygons,
+        out: outDir,
+      });
+    }
+    print(formatClassTable(report.classes));
+  }
+}
+
+/** Options go before the pipeline's settings; the pipeline's model is relative to its file. */
+function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline | null): SegmentOptions {
+  const fromPipeline =
+    pipeline?.model === undefined ? undefined : resolve(dirname(flags.pipeline ?? ''), pipeline.model);
+  const model = flags.model ?? fromPipeline;
+  if (model === undefined) {
+    throw new ConfigError('no model: give --model DIR, or --pipeline FILE with a model in it', {
+      pointer: '--model',
+    });
+  }
+  const merged = {
+    bands: flags.bands ?? pipeline?.bands,
+    stretch: flags.stretch ?? pipeline?.stretch,
+    stride: flags.stride ?? pipeline?.stride,
+    mode: flags.mode ?? pipeline?.mode,
+    sampling: flags.sampling ?? pipeline?.sampling,
+    pyramid: flags.pyramid,
+    vector: parseVector(flags.vector) ?? pipeline?.vector,
+    preview: flags.preview === false ? false : pipeline?.preview,
+    threads: flags.threads,
+    overwrite: flags.overwrite,
+  };
+  const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
+  return { scene, model, outDir: flags.out, provider: flags.provider, ...given };
+}
+
+/** `undefined` where the command line doesn't say; commander gives `true` for that. */
+function parseVector(flag: boolean | string): VectorFormat[] | undefined {
+  if (flag === true) return undefined;
+  if (flag === false) return [];
+  const formats = flag.split(',').map((format) => format.trim());
+  const unknown = formats.find((format) => format !== 'geojson' && format !== 'geojsonl');
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `--vector ${flag}: no format is called "${unknown}"; choose geojson, geojsonl or both`,
+      {
+        pointer: '--vector',
+        value: flag,
+      },
+    );
+  }
+  return formats as VectorFormat[];
+}

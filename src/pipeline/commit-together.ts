@@ -1,0 +1,34 @@
+import { rm } from 'node:fs/promises';
+import type { VectorSink } from '../core/ports.ts';
+
+/** An output under way, of any kind. */
+export interface PendingOutput {
+  readonly path: string;
+  close(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/**
+ * Puts finished outputs in their places one after the other. If one fails, the others are aborted, and those that are in
+ * place already are taken away again.
+ * @returns their paths
+ */
+export async function commitTogether(outputs: readonly PendingOutput[]): Promise<string[]> {
+  const inPlace: string[] = [];
+  try {
+    for (const output of outputs) {
+      await output.close();
+      inPlace.push(output.path);
+    }
+    return inPlace;
+  } catch (error) {
+    await Promise.all(outputs.map((output) => output.abort()));
+    await Promise.all(inPlace.map((path) => rm(path, { force: true })));
+    throw error;
+  }
+}
+
+/** A sink that its writer can't close: a coverage must be complete before any file is put in its place. */
+export function keepOpen(sink: VectorSink): VectorSink {
+  return { ...sink, write: (feature) => sink.write(feature), close: async () => undefined };
+}

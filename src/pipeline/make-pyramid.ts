@@ -1,0 +1,42 @@
+import { buildPyramid } from '../pyramid/build-pyramid.ts';
+import type { PyramidManifest } from '../pyramid/pyramid-manifest.ts';
+import { openScene } from '../scene/open-scene.ts';
+import type { BandChoice } from '../scene/select-bands.ts';
+import type { Stretch } from '../scene/stretch.ts';
+
+export interface MakePyramidOptions {
+  readonly scene: string;
+  readonly outDir: string;
+  readonly distances: readonly number[];
+  readonly bands?: BandChoice;
+  readonly stretch?: Stretch;
+  readonly signal?: AbortSignal;
+  readonly onRows?: (done: number, total: number) => void;
+  readonly onWarning?: (message: string) => void;
+}
+
+/**
+ * Writes the altitude pyramid of a scene; `segment` reads context from it with sampling `pyramid`.
+ * @throws SourceError, FormatError, UnsupportedError, ConfigError
+ */
+export async function makePyramid(options: MakePyramidOptions): Promise<PyramidManifest> {
+  const { outDir, distances, signal, onRows } = options;
+  const scene = await openScene(options.scene, {
+    ...(options.bands && { bands: options.bands }),
+    ...(options.stretch && { stretch: options.stretch }),
+    ...(signal && { signal }),
+  });
+  try {
+    for (const warning of scene.warnings) options.onWarning?.(warning);
+    return await buildPyramid({
+      scene,
+      outDir,
+      distances,
+      source: { ...scene.metadata },
+      ...(signal && { signal }),
+      ...(onRows && { onProgress: onRows }),
+    });
+  } finally {
+    await scene.close();
+  }
+}

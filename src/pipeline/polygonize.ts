@@ -1,0 +1,81 @@
+import { extname } from 'node:path';
+import type { LandCoverClass } from '../core/classes.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { Grid } from '../core/grid.ts';
+import type { VectorSink } from '../core/ports.ts';
+import { readClassRaster } from '../scene/read-class-raster.ts';
+import { openGeoJsonSink } from '../sink/geojson.ts';
+import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
+import { createCoverageWriter } from '../vectorize/coverage-writer.ts';
+import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
+import { commitTogether, keepOpen } from './commit-together.ts';
+import { titleOf } from './open-outputs.ts';
+import { classesOfRaster } from './raster-classes.ts';
+
+export interface PolygonizeOptions {
+  /** A single-band uint8 raster. */
+  readonly raster: string;
+  /** Files to write, by their ending: `.geojson` or `.geojsonl`. */
+  readonly outputs: readonly string[];
+  /** Names and colours; the raster's own unless given. */
+  readonly classes?: readonly LandCoverClass[];
+  readonly signal?: AbortSignal;
+  readonly onRows?: (done: number, total: number) => void;
+  readonly onWarning?: (message: string) => void;
+}
+
+export interface PolygonizeReport extends CoverageSummary {
+  readonly outputs: readonly string[];
+}
+
+/**
+ * Traces any class raster into gap-free polygons; several files in one pass.
+ * @throws ConfigError for an unknown file ending or a raster of another form; SourceError, FormatError, UnsupportedError.
+ *   Then no output is left.
+ */
+export async function polygonize(options: PolygonizeOptions): Promise<PolygonizeReport> {
+  const { signal } = options;
+  const raster = await readClassRaster(options.raster);
+  const sinks: VectorSink[] = [];
+  try {
+    for (const warning of raster.warnings) options.onWarning?.(warning);
+    const classes = options.classes ?? classesOfRaster(raster);
+    for (const path of options.outputs)
+      sinks.push(await openSink(path, raster.grid, titleOf(options.raster)));
+    const deferred = sinks.map(keepOpen);
+    const coverage = createCoverageWriter({
+      grid: raster.grid,
+      classes,
+      sinks: deferred,
+      withConfidence: false,
+    });
+    for await (const rows of raster.rows(signal)) {
+      await coverage.writeRows(rows);
+      options.onRows?.(rows.y + rows.rowCount, raster.grid.height);
+    }
+    signal?.throwIfAborted();
+    const summary = await coverage.close();
+    return { ...summary, outputs: await commitTogether(sinks) };
+  } catch (error) {
+    await Promise.all(sinks.map((sink) => sink.abort()));
+    throw error;
+  } finally {
+    await raster.close();
+  }
+}
+
+function openSink(path: string, grid: Grid, name: string): Promise<VectorSink> {
+  switch (extname(path).toLowerCase()) {
+    case '.geojson':
+    case '.json':
+      return openGeoJsonSink({ path, grid, name });
+    case '.geojsonl':
+    case '.ndjson':
+      return openGeoJsonSeqSink({ path, grid });
+    default:
+      throw new ConfigError(`${path}: no vector format has this ending; use .geojson or .geojsonl`, {
+        pointer: '--out',
+        value: path,
+      });
+  }
+}

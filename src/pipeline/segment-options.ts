@@ -1,0 +1,51 @@
+import type { GeometryMode } from '../frustum/geometry.ts';
+import type { FrustumPlan } from '../frustum/plan.ts';
+import type { Sampling } from '../frustum/read-frustum.ts';
+import type { Provider } from '../model/protocol.ts';
+import type { BandChoice } from '../scene/select-bands.ts';
+import type { Stretch } from '../scene/stretch.ts';
+
+/** Vector formats by their file ending. */
+export type VectorFormat = 'geojson' | 'geojsonl';
+
+/** What to map, with what, and where to. */
+export interface SegmentOptions {
+  /** Path or `file:` URL of a GeoTIFF. */
+  readonly scene: string;
+  /** Model folder that `convertCheckpoint` wrote. */
+  readonly model: string;
+  /** Made if need be. */
+  readonly outDir: string;
+  /** Red, green and blue; bands 1, 2, 3 unless told. */
+  readonly bands?: BandChoice;
+  /** `auto` unless told. */
+  readonly stretch?: Stretch;
+  /** Pixels between neighbouring windows; half a window unless told. */
+  readonly stride?: number;
+  /** The geometry that the model was trained with, unless told. */
+  readonly mode?: GeometryMode;
+  /** Where context is read from; `exact` (full resolution) unless told. */
+  readonly sampling?: Sampling;
+  /** Folder of an altitude pyramid; with sampling `pyramid` and no folder, one is made in the output folder. */
+  readonly pyramid?: string;
+  /** Formats of the polygon layer; GeoJSON unless told, empty for none. */
+  readonly vector?: readonly VectorFormat[];
+  /** Whether to paint `preview.png`; yes unless told. */
+  readonly preview?: boolean;
+  /** `cpu` unless told. */
+  readonly provider?: Provider;
+  /** Threads of the network; all processors unless told. */
+  readonly threads?: number;
+  /** Run even if the outputs of the same run are there already. */
+  readonly overwrite?: boolean;
+}
+
+/** How a caller follows and stops a run. */
+export interface SegmentHooks {
+  readonly signal?: AbortSignal;
+  /** The plan, before the first window. */
+  readonly onPlan?: (plan: FrustumPlan) => void;
+  /** After each window. */
+  readonly onWindow?: (done: number, total: number) => void;
+  readonly onWarning?: (message: string) => void;
+}

@@ -1,0 +1,141 @@
+import type { ModelManifest } from '../model/manifest.ts';
+import type { Model } from '../model/open-model.ts';
+import { modelChecksum } from '../model/read-manifest.ts';
+import type { Scene, SceneMetadata } from '../scene/open-scene.ts';
+import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
+import type { InferTally } from './infer-rows.ts';
+import type { RowTotals } from './open-outputs.ts';
+import type { SegmentTask } from './plan-segment.ts';
+import type { RunRecord } from './run-record.ts';
+import { FRUSTUM_VERSION } from './version.ts';
+
+/** One class of the result. */
+export interface ClassSummary {
+  readonly id: number;
+  readonly name: string;
+  readonly color: string;
+  readonly pixels: number;
+  /** Share of the valid pixels, 0..1. */
+  readonly share: number;
+  /** Ellipsoidal area in square metres; `null` without georeferencing or polygons. */
+  readonly areaM2: number | null;
+  /** `null` without polygons. */
+  readonly polygons: number | null;
+  /** 0..255; `null` where the class does not occur or polygons are off. */
+  readonly meanConfidence: number | null;
+}
+
+/** `run.json` of `frustum segment`. */
+export interface SegmentReport extends RunRecord {
+  readonly verb: 'segment';
+  readonly outcome: 'done';
+  readonly software: Readonly<Record<'frustum' | 'node' | 'onnxruntime' | 'platform', string>>;
+  readonly scene: SceneMetadata;
+  readonly model: Pick<
+    ModelManifest,
+    'name' | 'window' | 'distances' | 'padTo' | 'dtype' | 'scaleEmbeddings' | 'parameters' | 'source'
+  > & { readonly checksum: string };
+  readonly config: SegmentTask['config'];
+  readonly plan: {
+    readonly windows: number;
+    readonly frame: { readonly width: number; readonly height: number };
+    readonly published: { readonly runs: number; readonly distinct: number };
+  };
+  readonly counts: {
+    readonly windowsRun: number;
+    readonly windowsWithoutData: number;
+    readonly longEncoderRuns: number;
+    readonly validPixels: number;
+    readonly nodataPixels: number;
+    readonly polygons: number | null;
+  };
+  readonly classes: readonly ClassSummary[];
+  readonly reads: Scene['stats'];
+  /** Wall time; the network's parts overlap with reading and writing. */
+  readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
+  readonly warnings: readonly string[];
+  /** True only in the answer to a rerun that found everything done; never in the file. */
+  readonly alreadyDone?: true;
+}
+
+export interface ReportParts {
+  readonly scene: Scene;
+  readonly model: Model;
+  readonly task: SegmentTask;
+  readonly tally: InferTally;
+  readonly totals: RowTotals;
+  readonly coverage: CoverageSummary | null;
+  readonly outputs: RunRecord['outputs'];
+  readonly warnings: readonly string[];
+  readonly totalMs: number;
+}
+
+export function describeSegment(parts: ReportParts): SegmentReport {
+  const { scene, model, task, tally, totals, coverage } = parts;
+  const { manifest } = model;
+  const { name, window, distances, padTo, dtype, scaleEmbeddings, parameters, source } = manifest;
+  return {
+    format: 'frustum-run',
+    version: 1,
+    verb: 'segment',
+    outcome: 'done',
+    identity: task.identity,
+    software: {
+      frustum: FRUSTUM_VERSION,
+      node: process.version,
+      onnxruntime: model.versions.onnxruntime,
+      platform: `${process.platform}-${process.arch}`,
+    },
+    scene: scene.metadata,
+    model: {
+      name,
+      checksum: modelChecksum(manifest),
+      window,
+      distances,
+      padTo,
+      dtype,
+      scaleEmbeddings,
+      parameters,
+      source,
+    },
+    config: task.config,
+    plan: { windows: task.plan.count, frame: task.plan.frame, published: task.plan.published },
+    counts: {
+      windowsRun: tally.windows,
+      windowsWithoutData: tally.emptyWindows,
+      longEncoderRuns: tally.longEncoderRuns,
+      validPixels: totals.validPixels,
+      nodataPixels: totals.nodataPixels,
+      polygons: coverage?.faces ?? null,
+    },
+    classes: manifest.classes.map(({ id, name, color }) => {
+      const pixels = totals.pixelCounts[id]!;
+      const total = coverage?.classes.find((c) => c.classId === id);
+      return {
+        id,
+        name,
+        color,
+        pixels,
+        share: totals.validPixels === 0 ? 0 : pixels / totals.validPixels,
+        areaM2: total?.areaM2 ?? null,
+        polygons: coverage === null ? null : (total?.features ?? 0),
+        meanConfidence: total?.meanConfidence ?? null,
+      };
+    }),
+    reads: scene.stats,
+    seconds: {
+      total: inSeconds(parts.totalMs),
+      read: inSeconds(tally.readMs),
+      long: inSeconds(tally.longMs),
+      short: inSeconds(tally.shortMs),
+      local: inSeconds(tally.localMs),
+      stitch: inSeconds(tally.stitchMs),
+    },
+    warnings: parts.warnings,
+    outputs: parts.outputs,
+  };
+}
+
+function inSeconds(milliseconds: number): number {
+  return Math.round(milliseconds) / 1000;
+}
