@@ -7,7 +7,8 @@ import { fbps } from './presets/fbps.ts';
 import { gid } from './presets/gid.ts';
 import { inria } from './presets/inria.ts';
 
-const MAX_WINDOW = 4096;
+/** Beyond it the graphs' constant index tables and interpolation matrices outgrow the network. */
+const MAX_WINDOW = 2048;
 const counts = z.array(z.number().int().positive()).min(1).max(16);
 
 const encoderSchema = z.discriminatedUnion('kind', [

@@ -7,6 +7,7 @@ import {
   emitConvNorm,
   type FeatureMap,
   foldBatchNorm,
+  readBatchNorm,
   toImage,
   toTokens,
   transposed,
@@ -72,12 +73,12 @@ export function emitUpsample(
   const down = bilinearMatrix(height, map.height);
   const load = (m: Matrix) => async () => m.data;
   const right = g.weight(
-    `upsample_x:${map.width}:${width}`,
+    `upsample_x:${map.width}:${width}:${type}`,
     [map.width, width],
     load(transposeMatrix(across)),
     type,
   );
-  const left = g.weight(`upsample_y:${map.height}:${height}`, [height, map.height], load(down), type);
+  const left = g.weight(`upsample_y:${map.height}:${height}:${type}`, [height, map.height], load(down), type);
   return g.node('MatMul', [left, g.node('MatMul', [map.value, right])]);
 }
 
@@ -114,15 +115,14 @@ function sliceInputs(
 /** The 3x3 convolution of the map that needs no upsampling, without its ReLU; the bias is here. */
 function emitDirectPart({ g, weights }: Emitter, name: string, map: FeatureMap, outputs: number): string {
   const slice = { from: 0, count: map.channels };
-  const fold = () => foldBatchNorm(weights, `${name}.conv`, `${name}.bn`);
   return g.node(
     'Conv',
     [
       map.value,
       g.weight(`${name}.conv.weight`, [outputs, map.channels, 3, 3], async () =>
-        sliceInputs((await fold()).weight, outputs, slice),
+        sliceInputs((await foldBatchNorm(weights, `${name}.conv`, `${name}.bn`)).weight, outputs, slice),
       ),
-      g.weight(`${name}.conv.bias`, [outputs], async () => (await fold()).bias),
+      g.weight(`${name}.conv.bias`, [outputs], async () => (await readBatchNorm(weights, `${name}.bn`)).bias),
     ],
     { kernel_shape: [3, 3], pads: [1, 1, 1, 1] },
   );
@@ -144,15 +144,18 @@ function emitPyramidPooling(emitter: Emitter, head: HeadArchitecture, map: Featu
         g.weight(`pool:${scale}`, [pool.rows, pool.cols], async () => pool.data),
         tokens.value,
       ]);
-      const fold = () => foldBatchNorm(weights, `${module}.conv`, `${module}.bn`);
       const projected = g.node('Add', [
         g.node('MatMul', [
           pooled,
           g.weight(`${module}.conv.weight`, [map.channels, channels], async () =>
-            transposed((await fold()).weight, channels),
+            transposed((await foldBatchNorm(weights, `${module}.conv`, `${module}.bn`)).weight, channels),
           ),
         ]),
-        g.weight(`${module}.conv.bias`, [channels], async () => (await fold()).bias),
+        g.weight(
+          `${module}.conv.bias`,
+          [channels],
+          async () => (await readBatchNorm(weights, `${module}.bn`)).bias,
+        ),
       ]);
       const slice = { from: map.channels + i * channels, count: channels };
       const tapWeight = g.weight(`${name}.taps.${i}`, [channels, 9 * channels], () =>

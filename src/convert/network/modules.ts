@@ -27,20 +27,28 @@ export interface Affine {
   readonly bias: Float64Array;
 }
 
-/** Folds a batch norm in evaluation into the convolution before it, in float64. */
+/** A batch norm in evaluation as `scale x + bias` per channel, in float64. */
+export async function readBatchNorm(
+  weights: StateDict,
+  name: string,
+): Promise<{ scale: Float64Array; bias: Float64Array }> {
+  const part = (key: string) => weights.read(`${name}.${key}`);
+  const gamma = await part('weight');
+  const beta = await part('bias');
+  const mean = await part('running_mean');
+  const variance = await part('running_var');
+  const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i]! + NORM_EPSILON));
+  return { scale, bias: scale.map((s, i) => beta[i]! - mean[i]! * s) };
+}
+
+/** Folds the batch norm `norm` into the convolution `conv` before it, which has no bias of its own. */
 export async function foldBatchNorm(weights: StateDict, conv: string, norm: string): Promise<Affine> {
   const kernel = await weights.read(`${conv}.weight`);
-  const [gamma, beta, mean, variance] = await Promise.all(
-    ['weight', 'bias', 'running_mean', 'running_var'].map((part) => weights.read(`${norm}.${part}`)),
-  );
-  const outputs = gamma!.length;
-  const inner = kernel.length / outputs;
+  const { scale, bias } = await readBatchNorm(weights, norm);
+  const inner = kernel.length / scale.length;
   const weight = new Float64Array(kernel.length);
-  const bias = new Float64Array(outputs);
-  for (let o = 0; o < outputs; o++) {
-    const scale = gamma![o]! / Math.sqrt(variance![o]! + NORM_EPSILON);
-    bias[o] = beta![o]! - mean![o]! * scale;
-    for (let i = o * inner; i < (o + 1) * inner; i++) weight[i] = kernel[i]! * scale;
+  for (let o = 0; o < scale.length; o++) {
+    for (let i = o * inner; i < (o + 1) * inner; i++) weight[i] = kernel[i]! * scale[o]!;
   }
   return { weight, bias };
 }
@@ -91,7 +99,7 @@ export function emitConvNorm(
     [
       value,
       g.weight(`${conv}.weight`, shape, async () => (await foldBatchNorm(weights, conv, norm)).weight),
-      g.weight(`${conv}.bias`, [outputs], async () => (await foldBatchNorm(weights, conv, norm)).bias),
+      g.weight(`${conv}.bias`, [outputs], async () => (await readBatchNorm(weights, norm)).bias),
     ],
     {
       kernel_shape: [kernel, kernel],

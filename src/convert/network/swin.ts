@@ -141,8 +141,10 @@ function emitWindowAttention(
   if (cut.regions !== null) {
     const own = g.ints(cut.regions, [cut.windows, 1, area, 1]);
     const other = g.ints(cut.regions, [cut.windows, 1, 1, area]);
-    const mask = g.node('Where', [g.node('Equal', [own, other]), g.scalar(0), g.scalar(MASKED)]);
-    scores = g.node('Add', [scores, mask]);
+    // Made in float32, which every runtime can evaluate while it loads the graph.
+    const [seen, masked] = [g.scalar(0, 'float32'), g.scalar(MASKED, 'float32')];
+    const mask = g.node('Where', [g.node('Equal', [own, other]), seen, masked]);
+    scores = g.node('Add', [scores, g.fromFloat32(mask)]);
   }
   const mixed = g.node('MatMul', [g.node('Softmax', [scores], { axis: -1 }), value]);
   const windows = g.reshape(g.transpose(mixed, [0, 1, 3, 2, 4]), [-1, cut.windows * area, channels]);

@@ -134,8 +134,9 @@ export function createGraphBuilder(name: string, compute: ComputeType) {
     emit,
     ints,
     weight,
-    /** A scalar in the compute type. */
-    scalar: (value: number): string => weight(`scalar:${value}`, [], async () => Float64Array.of(value)),
+    /** A scalar in the compute type, or in `type`. */
+    scalar: (value: number, type: ComputeType = compute): string =>
+      weight(`scalar:${type}:${value}`, [], async () => Float64Array.of(value), type),
     input(label: string, type: TensorType, dims: readonly (number | string)[]): string {
       inputs.push({ name: label, type, dims });
       return label;
