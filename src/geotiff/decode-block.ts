@@ -1,4 +1,5 @@
 import { FormatError, isFrustumError } from '../core/errors.ts';
+import { decodeLerc } from './decode-lerc.ts';
 import { decodeJpeg, decodeWebp } from './decode-picture.ts';
 import { COMPRESSION_NAMES, DECOMPRESSORS } from './decompress.ts';
 import { type ImageLayout, samplesInBlock, unsupported } from './image-layout.ts';
@@ -8,6 +9,20 @@ import { reverseBits, unpackSamples } from './unpack-samples.ts';
 
 const JPEG = 7;
 const WEBP = 50001;
+const LERC = 34887;
+const DEFLATE = 8;
+const ZSTD = 50000;
+
+/** Codecs that give samples, not bytes: predictor, byte order and fill order do not concern them. */
+const WHOLE = new Set([JPEG, WEBP, LERC]);
+
+/** What blocks need that the file keeps once for all of them. */
+export interface BlockTables {
+  /** JPEGTables (tag 347). */
+  readonly jpeg: Uint8Array | null;
+  /** LercParameters (tag 50674). */
+  readonly lerc: readonly number[] | null;
+}
 
 /**
  * Refuses, before any pixel is read, what {@link decodeBlock} could not decode.
@@ -18,7 +33,8 @@ export function checkDecodable(url: string, layout: ImageLayout): void {
   const refuse = (feature: string) =>
     unsupported({ url }, feature, 'convert the file with gdal_translate -co COMPRESS=DEFLATE -co TILED=YES');
   const picture = compression === JPEG || compression === WEBP;
-  if (!picture && !DECOMPRESSORS[compression]) {
+  const whole = WHOLE.has(compression);
+  if (!whole && !DECOMPRESSORS[compression]) {
     throw refuse(`${COMPRESSION_NAMES[compression] ?? `compression ${compression}`} blocks`);
   }
   if (photometric > 4 && !(photometric === 6 && compression === JPEG)) {
@@ -28,12 +44,13 @@ export function checkDecodable(url: string, layout: ImageLayout): void {
     throw refuse(`${bits}-bit samples in ${COMPRESSION_NAMES[compression]} blocks`);
   }
   const inBlock = samplesInBlock(layout);
-  if (compression === JPEG && inBlock !== 1 && inBlock !== 3) throw refuse(`JPEG blocks of ${inBlock} bands`);
+  if (compression === LERC && bits < 8) throw refuse(`${bits}-bit samples in LERC blocks`);
+  if (compression === JPEG && ![1, 3, 4].includes(inBlock)) throw refuse(`JPEG blocks of ${inBlock} bands`);
   if (compression === WEBP && inBlock !== 3 && inBlock !== 4) throw refuse(`WebP blocks of ${inBlock} bands`);
-  if (!picture && predictor === 2 && bits < 8) throw refuse(`predictor 2 over ${bits}-bit samples`);
-  if (!picture && predictor === 3 && !type.startsWith('float'))
+  if (!whole && predictor === 2 && bits < 8) throw refuse(`predictor 2 over ${bits}-bit samples`);
+  if (!whole && predictor === 3 && !type.startsWith('float'))
     throw refuse(`predictor 3 over ${type} samples`);
-  if (!picture && predictor === 2 && type === 'float64') throw refuse('predictor 2 over 64-bit samples');
+  if (!whole && predictor === 2 && type === 'float64') throw refuse('predictor 2 over 64-bit samples');
 }
 
 /** Names of colour interpretations. */
@@ -58,7 +75,6 @@ export const PHOTOMETRIC_NAMES: Readonly<Record<number, string>> = {
  *
  * @param stored the block's bytes in the file; not changed
  * @param rows rows that are needed (a last strip has fewer than a full one)
- * @param tables JPEGTables, if any
  * @param what names the block in errors
  * @returns `rows * blockWidth * samplesInBlock` samples, row-major, samples of a pixel side by side
  * @throws FormatError if the block is corrupt or too short
@@ -68,7 +84,7 @@ export async function decodeBlock(
   layout: ImageLayout,
   stored: Uint8Array,
   rows: number,
-  tables: Uint8Array | null,
+  tables: BlockTables,
   what: string,
 ): Promise<SampleArray> {
   const inBlock = samplesInBlock(layout);
@@ -102,7 +118,7 @@ async function decompress(
   stored: Uint8Array,
   rows: number,
   rowBytes: number,
-  tables: Uint8Array | null,
+  tables: BlockTables,
 ): Promise<Uint8Array> {
   const picture = {
     stored,
@@ -111,8 +127,12 @@ async function decompress(
     fullRows: layout.blockHeight,
     samples: samplesInBlock(layout),
   };
-  if (layout.compression === JPEG) return decodeJpeg(picture, tables, layout.photometric === 6);
+  if (layout.compression === JPEG) return decodeJpeg(picture, tables.jpeg, layout.photometric === 6);
   if (layout.compression === WEBP) return decodeWebp(picture);
+  if (layout.compression === LERC) {
+    const wrappings = { deflate: DECOMPRESSORS[DEFLATE]!, zstd: DECOMPRESSORS[ZSTD]! };
+    return decodeLerc({ ...picture, type: layout.type, parameters: tables.lerc }, wrappings);
+  }
   let input = stored;
   if (layout.lowBitFirst && layout.compression !== 1) {
     input = new Uint8Array(stored);
@@ -129,9 +149,8 @@ function toSamples(
   rows: number,
   step: number,
 ): SampleArray {
-  const picture = layout.compression === JPEG || layout.compression === WEBP;
   const { bits, type } = layout;
-  if (picture) return viewSamples('uint8', bytes, rowSamples * rows);
+  if (WHOLE.has(layout.compression)) return viewSamples(type, bytes, rowSamples * rows);
   if (layout.lowBitFirst && layout.compression === 1) reverseBits(bytes);
   if (bits === 1 || bits === 2 || bits === 4) return unpackSamples(bytes, bits, rowSamples, rows);
   const size = sampleBytes(type);

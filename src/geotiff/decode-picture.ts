@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 
 /** A JPEG or WebP block and what must come out of it. */
 export interface PictureBlock {
@@ -24,33 +24,40 @@ export async function decodeJpeg(
   tables: Uint8Array | null,
   ycbcr: boolean,
 ): Promise<Uint8Array> {
-  const stream = joinJpeg(block.stored, tables, ycbcr);
+  // Four components have no transform to tell.
+  const marker = block.samples === 4 ? [] : adobeMarker(ycbcr);
+  const stream = joinJpeg(block.stored, tables, marker);
   const frame = findFrame(stream);
   if (frame === null) throw new Error('no JPEG frame header');
   if (frame.precision !== 8) throw new Error(`${frame.precision}-bit JPEG`);
   if (frame.components !== block.samples) {
     throw new Error(`JPEG with ${frame.components} components where ${block.samples} are expected`);
   }
-  return decodeWithSharp(stream, block, frame.width, frame.height);
+  const pixels = await decodeWithSharp(stream, block, frame.width, frame.height, 'cmyk');
+  // libvips takes four components for inks, and turns them over because Photoshop stores those inverted.
+  if (block.samples === 4) for (let i = 0; i < pixels.length; i++) pixels[i] = 255 - pixels[i]!;
+  return pixels;
 }
 
 /** Decodes one WebP block; alpha is dropped or added to give the number of samples that the tags promise. */
 export async function decodeWebp(block: PictureBlock): Promise<Uint8Array> {
   const { width, height } = await sharp(block.stored).metadata();
-  return decodeWithSharp(block.stored, block, width, height);
+  return decodeWithSharp(block.stored, block, width, height, 'alpha');
 }
 
-async function decodeWithSharp(stream: Uint8Array, block: PictureBlock, width: number, height: number) {
+/** @param fourth what a fourth sample is to the codec */
+async function decodeWithSharp(
+  stream: Uint8Array,
+  block: PictureBlock,
+  width: number,
+  height: number,
+  fourth: 'alpha' | 'cmyk',
+) {
   if (width !== block.width || height < block.rows || height > block.fullRows) {
     throw new Error(`a picture of ${width} x ${height} where ${block.width} x ${block.rows} is expected`);
   }
   const image = sharp(stream, { limitInputPixels: block.width * block.fullRows, failOn: 'truncated' });
-  const shaped =
-    block.samples === 1
-      ? image.toColourspace('b-w')
-      : block.samples === 4
-        ? image.ensureAlpha()
-        : image.removeAlpha();
+  const shaped = shapeSamples(image, block.samples, fourth);
   const { data, info } = await shaped.raw().toBuffer({ resolveWithObject: true });
   if (info.channels !== block.samples) {
     throw new Error(`${info.channels} channels where ${block.samples} are expected`);
@@ -58,19 +65,25 @@ async function decodeWithSharp(stream: Uint8Array, block: PictureBlock, width: n
   return data;
 }
 
+function shapeSamples(image: Sharp, samples: number, fourth: 'alpha' | 'cmyk'): Sharp {
+  if (samples === 1) return image.toColourspace('b-w');
+  if (samples === 3) return image.removeAlpha();
+  // Inks in, inks out: no conversion touches the four samples.
+  return fourth === 'cmyk' ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.ensureAlpha();
+}
+
 const SOI = [0xff, 0xd8] as const;
 
-/** One JPEG stream out of shared tables and a block's own, with one marker that tells the colour transform. */
-function joinJpeg(stored: Uint8Array, tables: Uint8Array | null, ycbcr: boolean): Uint8Array {
-  const adobe = [0xff, 0xee, 0, 14, 0x41, 0x64, 0x6f, 0x62, 0x65, 0, 100, 0, 0, 0, 0, ycbcr ? 1 : 0];
+/** The segment that tells libjpeg whether the three components are YCbCr or go through as they are. */
+function adobeMarker(ycbcr: boolean): readonly number[] {
+  return [0xff, 0xee, 0, 14, 0x41, 0x64, 0x6f, 0x62, 0x65, 0, 100, 0, 0, 0, 0, ycbcr ? 1 : 0];
+}
+
+/** One JPEG stream out of shared tables and a block's own, with our marker in place of the block's. */
+function joinJpeg(stored: Uint8Array, tables: Uint8Array | null, marker: readonly number[]): Uint8Array {
   const shared = tables && isJpeg(tables) ? stripEnd(tables.subarray(2)) : new Uint8Array(0);
   if (!isJpeg(stored)) throw new Error('the block does not start as a JPEG');
-  return Buffer.concat([
-    Uint8Array.from(SOI),
-    Uint8Array.from(adobe),
-    shared,
-    dropMarkers(stored.subarray(2)),
-  ]);
+  return Buffer.concat([Uint8Array.from([...SOI, ...marker]), shared, dropMarkers(stored.subarray(2))]);
 }
 
 function isJpeg(bytes: Uint8Array): boolean {

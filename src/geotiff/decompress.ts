@@ -71,10 +71,10 @@ function inflateBlock({ stored, fullBytes }: BlockBytes): Uint8Array | Promise<U
   });
 }
 
-async function decodeZstd({ stored, neededBytes }: BlockBytes): Promise<Uint8Array> {
+async function decodeZstd({ stored, fullBytes }: BlockBytes): Promise<Uint8Array> {
   const { ZSTDDecoder } = await import('zstddec');
   const decoder = new ZSTDDecoder();
   // Compiles the module on the first call only.
   await decoder.init();
-  return decoder.decode(stored, neededBytes);
+  return decoder.decode(stored, fullBytes);
 }

@@ -10,7 +10,7 @@ import { type ImageLayout, readLayout } from './image-layout.ts';
 import { readCrs } from './read-crs.ts';
 import { readGeoKeys } from './read-geokeys.ts';
 import { type Directory, readHeader, type TiffHeader } from './read-header.ts';
-import { itemsByBand, readColorTable, readGdalItems, readNodata } from './read-metadata.ts';
+import { type GdalItem, itemsByBand, readColorTable, readGdalItems, readNodata } from './read-metadata.ts';
 import { openRaster, type Raster } from './read-raster.ts';
 import { readTransform } from './read-transform.ts';
 import type { SampleArray, SampleType } from './sample-array.ts';
@@ -47,6 +47,8 @@ export interface GeoTiffInfo {
   readonly bandNames: readonly (string | null)[];
   /** What a sample stands for is `sample * scale + offset`; recorded, not applied. `null` if no band says so. */
   readonly scaleOffset: readonly { readonly scale: number; readonly offset: number }[] | null;
+  /** GDAL's metadata of the whole file, by key. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** Palette: class value -> 8-bit [r, g, b]. */
   readonly colorTable: readonly (readonly [number, number, number])[] | null;
 }
@@ -109,6 +111,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
     layout,
     Number.isNaN(nodata ?? 0) ? Number.NaN : (nodata ?? 0),
   );
+  warnings.push(...raster.warnings);
   const { mask, overviews } = await readCompanions(from, layout);
   const grid: Grid = {
     width: layout.width,
@@ -149,8 +152,6 @@ async function describe(header: TiffHeader, directory: Directory, layout: ImageL
   const scales = itemsByBand(items, 'scale', layout.samples);
   const offsets = itemsByBand(items, 'offset', layout.samples);
   const scaled = [...scales, ...offsets].some((value) => value !== null);
-  const extraAt = layout.samples - layout.extraSamples.length;
-  const alpha = layout.extraSamples.findIndex((kind) => kind === 1 || kind === 2);
   return {
     url: header.url,
     sizeBytes: header.sizeBytes,
@@ -168,13 +169,33 @@ async function describe(header: TiffHeader, directory: Directory, layout: ImageL
     tiled: layout.tiled,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
-    alphaBand: alpha < 0 || extraAt + alpha <= 0 ? null : extraAt + alpha,
+    alphaBand: findAlpha(items, layout),
     bandNames: itemsByBand(items, 'description', layout.samples),
+    metadata: Object.fromEntries(
+      items
+        .filter((item) => item.sample === null && item.domain === null)
+        .map((item) => [item.name, item.value]),
+    ),
     scaleOffset: scaled
       ? scales.map((scale, band) => ({ scale: Number(scale ?? 1), offset: Number(offsets[band] ?? 0) }))
       : null,
     colorTable: layout.photometric === 3 ? await readColorTable(directory) : null,
   };
+}
+
+/**
+ * The band that holds alpha: as GDAL's colour interpretation says where the file carries one, else by ExtraSamples. GDAL
+ * marks the fourth of four bytes as alpha unless told otherwise, so its own word counts for more.
+ */
+function findAlpha(items: readonly GdalItem[], layout: ImageLayout): number | null {
+  const interpretations = itemsByBand(items, 'colorinterp', layout.samples);
+  const firstExtra = layout.samples - layout.extraSamples.length;
+  for (let band = 1; band < layout.samples; band++) {
+    const said = interpretations[band]?.toLowerCase() ?? null;
+    const extra = layout.extraSamples[band - firstExtra] ?? 0;
+    if (said === null ? extra === 1 || extra === 2 : said === 'alpha') return band;
+  }
+  return null;
 }
 
 /** The other directories that belong to the first image: its mask and its reduced copies. */

@@ -38,7 +38,8 @@ export function* planBlocks(
   for (const plane of planes) {
     for (let row = Math.floor(window.y / blockHeight); row * blockHeight < bottom; row++) {
       const blockTop = row * blockHeight;
-      const stored = layout.tiled ? blockHeight : Math.min(blockHeight, layout.height - blockTop);
+      // Rows below the image are padding that a writer may leave out.
+      const stored = Math.min(blockHeight, layout.height - blockTop);
       const firstPart = Math.max(0, Math.floor((window.y - blockTop) / partRows)) * partRows;
       for (let column = firstColumn; column <= lastColumn; column++) {
         const block = (plane * blocksDown + row) * blocksAcross + column;

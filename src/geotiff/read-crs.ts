@@ -43,12 +43,16 @@ export async function readCrs(url: string, raw: GeoKeys, keys: GeoKeyValues): Pr
     metresPerUnit: kind === 'geographic' ? null : (definition?.metresPerUnit ?? unitOf(keys) ?? 1),
     geoKeys: raw,
   };
-  const warnings =
-    crs.proj4 === null
-      ? [
-          `${url}: no definition is known for its coordinate system (${crs.name}); longitude and latitude cannot be given`,
-        ]
-      : [];
+  const warnings: string[] = [];
+  if (crs.proj4 === null) {
+    warnings.push(
+      `${url}: no definition is known for its coordinate system (${crs.name}); longitude and latitude cannot be given`,
+    );
+  } else if (lacksDatumShift(crs)) {
+    warnings.push(
+      `${url}: the datum shift of its coordinate system (${crs.name}) is not known; longitude and latitude may be off by some hundred metres`,
+    );
+  }
   return { crs, warnings };
 }
 
@@ -91,25 +95,16 @@ function unitOf(keys: GeoKeyValues): number | null {
 
 async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null) {
   const { toProj4 } = await import('geotiff-geokeys-to-proj4');
-  const named: Record<string, unknown> = {};
-  for (const [id, value] of keys) {
-    const name = TiffTagGeo[id];
-    if (name !== undefined) named[name] = value;
-  }
-  // The library lets the base system win over the projected one; a code says all there is to say.
-  const input =
-    epsg === null ? named : kind === 'projected' ? { ProjectedCRSGeoKey: epsg } : { GeodeticCRSGeoKey: epsg };
   let result: ReturnType<typeof toProj4>;
   try {
-    result = toProj4(input as never);
+    result = toProj4(namedKeys(keys, kind, epsg) as never);
   } catch {
     return null;
   }
   const { errors, coordinatesConversionParameters: factor } = result;
-  // Rasters always count x to the east and y to the north, whatever order a system's own axes have.
-  const proj4 = result.proj4.replace(/\s*\+axis=\S+/g, '').trim();
   const unknown =
     errors.CRSNotSupported || errors.conversionNotSupported || errors.coordinateTransformationNotSupported;
+  const proj4 = repairProj4(result.proj4);
   const flat = proj4.includes('+proj=longlat');
   if (unknown || flat !== (kind === 'geographic') || !(factor.x > 0) || factor.x !== factor.y) return null;
   if (kind === 'geographic') {
@@ -120,4 +115,40 @@ async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number |
   const definition =
     factor.x === 1 ? proj4 : `${proj4.replace(/\s*\+(units|to_meter)=\S+/g, '')} +to_meter=${factor.x}`;
   return { proj4: definition, metresPerUnit: factor.x };
+}
+
+/** The keys under the names that the library knows, without those that would mislead it. */
+function namedKeys(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null): Record<string, unknown> {
+  const toWgs84 = keys.get(TiffTagGeo.GeogTOWGS84GeoKey);
+  const shift = Array.isArray(toWgs84) ? { GeogTOWGS84GeoKey: toWgs84 } : {};
+  // The library lets the base system win over the projected one; a code says all there is to say.
+  if (epsg !== null) {
+    return { [kind === 'projected' ? 'ProjectedCRSGeoKey' : 'GeodeticCRSGeoKey']: epsg, ...shift };
+  }
+  const named: Record<string, unknown> = {};
+  for (const [id, value] of keys) {
+    const name = TiffTagGeo[id];
+    if (name !== undefined) named[name] = value;
+  }
+  return named;
+}
+
+/** What the library's definitions lack or have too much of. */
+function repairProj4(definition: string): string {
+  // Rasters count x to the east and y to the north, whatever order a system's own axes have.
+  let proj4 = definition.replace(/\s*\+axis=\S+/g, '').trim();
+  // Polar stereographic comes without its pole, which proj4 then takes for the equator.
+  const polar = /\+proj=stere\b/.test(proj4) && !/\+lat_0=/.test(proj4);
+  const latitude = polar ? /\+lat_ts=(-?[\d.]+)/.exec(proj4)?.[1] : undefined;
+  if (latitude !== undefined) {
+    proj4 = proj4.replace('+proj=stere', `+proj=stere +lat_0=${Number(latitude) < 0 ? -90 : 90}`);
+  }
+  return proj4;
+}
+
+/** Ellipsoids within a metre or two of WGS 84; the others need a datum shift. */
+const SHIFTLESS = /\+ellps=(WGS84|GRS80)\b|\+datum=WGS84\b|\+towgs84=/;
+
+function lacksDatumShift(crs: Crs): boolean {
+  return crs.proj4 !== null && !SHIFTLESS.test(crs.proj4);
 }

@@ -55,7 +55,7 @@ export async function readNodata(directory: Directory): Promise<number | null | 
   const text = (await directory.text(TiffTag.GdalNoData))?.trim();
   if (text === undefined || text === '') return null;
   if (/^[+-]?nan|^[+-]?1\.#(ind|qnan)/i.test(text)) return Number.NaN;
-  if (/^[+-]?inf/i.test(text))
+  if (/^[+-]?(inf|1\.#inf)/i.test(text))
     return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   const value = Number(text);
   return Number.isNaN(value) ? undefined : value;

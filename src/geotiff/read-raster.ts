@@ -13,6 +13,8 @@ import { allocateSamples, type SampleArray, viewSamples } from './sample-array.t
 /** One image of a file (the scene itself, an overview, a mask) as pixels. */
 export interface Raster {
   readonly layout: ImageLayout;
+  /** What a user should know of it. */
+  readonly warnings: readonly string[];
   /**
    * Samples of a window within the image.
    * @param bands 0-based, in the order wanted; repeats are allowed
@@ -55,9 +57,12 @@ export async function openRaster(
       'convert the file with gdal_translate -co TILED=YES',
     );
   }
-  const { offsets, byteCounts } = await readBlockTable(header, directory, layout);
-  const tables = await directory.numbers(TiffTag.JpegTables);
-  const jpegTables = tables && Uint8Array.from(tables);
+  const { offsets, byteCounts, warnings } = await readBlockTable(header, directory, layout);
+  const jpeg = await directory.numbers(TiffTag.JpegTables);
+  const tables = {
+    jpeg: jpeg && Uint8Array.from(jpeg),
+    lerc: await directory.numbers(TiffTag.LercParameters),
+  };
 
   const load = async (span: BlockSpan, signal: AbortSignal): Promise<SampleArray> => {
     const what = `${layout.tiled ? 'tile' : 'strip'} ${span.block} of image ${directory.index}`;
@@ -69,19 +74,22 @@ export async function openRaster(
     }
     const [from, length] = spanBytes(layout, span, offset, count);
     assertPlausible(header, layout, span, length, what);
-    if (from + length > source.sizeBytes) {
+    // Strips may state more bytes than they have pixels for; tiles are always whole.
+    const end = layout.tiled ? offset + count : from + length;
+    if (end > source.sizeBytes) {
       throw new FormatError(
-        `${header.url}: ${what} lies at bytes ${from} to ${from + length}, but the file ends at ${source.sizeBytes}; it is cut short, fetch it again`,
+        `${header.url}: ${what} lies at bytes ${offset} to ${end}, but the file ends at ${source.sizeBytes}; it is cut short, fetch it again`,
         { url: header.url, what },
       );
     }
     const stored = await source.read(from, length, signal);
-    const samples = await decodeBlock(header.url, layout, stored, span.rows, jpegTables, what);
+    const samples = await decodeBlock(header.url, layout, stored, span.rows, tables, what);
     return ownMemory(samples, layout);
   };
 
   return {
     layout,
+    warnings,
     async read(window, bands, signal) {
       const out = allocateSamples(layout.type, window.width * window.height * bands.length);
       for (const batch of batches(layout, planBlocks(layout, window, bands))) {
@@ -101,33 +109,38 @@ export async function openRaster(
   };
 }
 
-/** Offsets and stored sizes of all blocks, in file order of the TIFF specification. */
+/**
+ * Offsets and stored sizes of all blocks, in the order of the TIFF specification. Tables that are too short are filled
+ * up with zeros, which mean blocks that were left out, as libtiff does; unlike it, this is said aloud.
+ */
 async function readBlockTable(header: TiffHeader, directory: Directory, layout: ImageLayout) {
   const planes = layout.planar ? layout.samples : 1;
   const expected = layout.blocksAcross * layout.blocksDown * planes;
-  const offsetTag = layout.tiled ? TiffTag.TileOffsets : TiffTag.StripOffsets;
-  const countTag = layout.tiled ? TiffTag.TileByteCounts : TiffTag.StripByteCounts;
-  // Some writers put the tables of tiles under the names of strips.
-  const offsets = (await directory.numbers(offsetTag)) ?? (await directory.numbers(TiffTag.StripOffsets));
-  const what = layout.tiled ? 'TileOffsets' : 'StripOffsets';
-  if (offsets === null || offsets.length < expected) {
+  const warnings: string[] = [];
+  const read = async (tiles: TiffTag, strips: TiffTag, name: string) => {
+    // Some writers put the tables of tiles under the names of strips.
+    const own = layout.tiled ? await directory.numbers(tiles) : null;
+    const table = own ?? (await directory.numbers(strips));
+    if (table === null || table.length >= expected) return table;
+    const what = `${layout.tiled ? 'Tile' : 'Strip'}${name}`;
+    warnings.push(
+      `${header.url}: ${what} of image ${directory.index} lists ${table.length} of ${expected} blocks; the others read as no data`,
+    );
+    return [...table, ...new Array<number>(expected - table.length).fill(0)];
+  };
+  const offsets = await read(TiffTag.TileOffsets, TiffTag.StripOffsets, 'Offsets');
+  let byteCounts = await read(TiffTag.TileByteCounts, TiffTag.StripByteCounts, 'ByteCounts');
+  if (byteCounts === null && layout.compression === 1 && offsets !== null) {
+    byteCounts = offsets.map((_, block) => bytesInRow(layout) * rowsOf(layout, block));
+  }
+  if (offsets === null || byteCounts === null) {
+    const what = `${layout.tiled ? 'Tile' : 'Strip'}${offsets === null ? 'Offsets' : 'ByteCounts'}`;
     throw new FormatError(
-      `${header.url}: ${what} of image ${directory.index} lists ${offsets?.length ?? 0} blocks, expected ${expected}; the file is damaged`,
+      `${header.url}: ${what} of image ${directory.index} is missing; the file is damaged`,
       { url: header.url, what },
     );
   }
-  let byteCounts = (await directory.numbers(countTag)) ?? (await directory.numbers(TiffTag.StripByteCounts));
-  if (byteCounts === null && layout.compression === 1) {
-    byteCounts = offsets.map((_, block) => bytesInRow(layout) * rowsOf(layout, block));
-  }
-  if (byteCounts === null || byteCounts.length < expected) {
-    const countName = layout.tiled ? 'TileByteCounts' : 'StripByteCounts';
-    throw new FormatError(
-      `${header.url}: ${countName} of image ${directory.index} lists ${byteCounts?.length ?? 0} blocks, expected ${expected}; the file is damaged`,
-      { url: header.url, what: countName },
-    );
-  }
-  return { offsets, byteCounts };
+  return { offsets, byteCounts, warnings };
 }
 
 function rowsOf(layout: ImageLayout, block: number): number {
