@@ -26,15 +26,16 @@ export function sizeThumbnail(
 const SAMPLES_A_SIDE = 8;
 
 interface Sampling {
+  /** Every `step`th source row or column is looked at. */
   readonly step: number;
   /** Thumbnail row or column of each source row or column. */
-  readonly target: (source: number) => number;
+  readonly target: Uint32Array;
 }
 
 function sampleAxis(source: number, thumbnail: number): Sampling {
   return {
     step: Math.max(1, Math.floor(source / thumbnail / SAMPLES_A_SIDE)),
-    target: (at) => Math.floor((at * thumbnail) / source),
+    target: Uint32Array.from({ length: source }, (_, at) => Math.floor((at * thumbnail) / source)),
   };
 }
 
@@ -86,13 +87,13 @@ export function createClassThumbnail(
     add({ y, rowCount, classes }) {
       for (let i = 0; i < classes.length; i++) counts[classes[i]!]!++;
       for (let row = firstMultiple(y, lines.step); row < y + rowCount; row += lines.step) {
-        const target = lines.target(row);
+        const target = lines.target[row]!;
         if (target !== line) decideLine();
         line = target;
+        const from = (row - y) * scene.width;
         for (let x = 0; x < scene.width; x += columns.step) {
-          const id = classes[(row - y) * scene.width + x]!;
-          const ballot = columns.target(x) * ballots + Math.min(id, classCount);
-          votes[ballot] = votes[ballot]! + 1;
+          const id = classes[from + x]!;
+          votes[columns.target[x]! * ballots + Math.min(id, classCount)]!++;
         }
       }
     },
@@ -116,19 +117,19 @@ export function createSceneThumbnail(
 ): SceneThumbnail {
   const columns = sampleAxis(scene.width, size.width);
   const lines = sampleAxis(scene.height, size.height);
-  const sums = new Float64Array(size.width * size.height * 3);
+  const sums = new Uint32Array(size.width * size.height * 3);
   const counts = new Uint32Array(size.width * size.height);
   return {
     add({ x, y, width, height }, { data }) {
       for (let row = firstMultiple(y, lines.step); row < y + height; row += lines.step) {
-        const line = lines.target(row) * size.width;
+        const line = lines.target[row]! * size.width;
         for (let column = firstMultiple(x, columns.step); column < x + width; column += columns.step) {
-          const target = line + columns.target(column);
+          const target = line + columns.target[column]!;
           const from = ((row - y) * width + column - x) * 3;
-          counts[target] = counts[target]! + 1;
-          for (let band = 0; band < 3; band++) {
-            sums[target * 3 + band] = sums[target * 3 + band]! + data[from + band]!;
-          }
+          counts[target]!++;
+          sums[target * 3]! += data[from]!;
+          sums[target * 3 + 1]! += data[from + 1]!;
+          sums[target * 3 + 2]! += data[from + 2]!;
         }
       }
     },
