@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { crc32 } from '../../src/convert/checkpoint/crc32.ts';
 import { floatToHalf, halfToFloat } from '../../src/convert/checkpoint/storage-types.ts';
 import {
   adaptivePoolMatrix,
@@ -11,6 +12,43 @@ import { matrix, multiply, permute } from '../../src/convert/network/linear-alge
 import { partitionWindows } from '../../src/convert/network/window-partition.ts';
 
 const size = fc.integer({ min: 1, max: 40 });
+
+test('CRC-32 of known strings and of every length around the step', () => {
+  const bytewise = (bytes: Uint8Array) => {
+    let crc = 0xffffffff;
+    for (const byte of bytes) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
+    }
+    return ~crc >>> 0;
+  };
+  expect(crc32(Buffer.from('123456789'))).toBe(0xcbf43926);
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => crc32(bytes) === bytewise(bytes)));
+});
+
+test('a matrix product is the sum of products, whatever its size', () => {
+  const entries = (n: number) => fc.array(fc.integer({ min: -9, max: 9 }), { minLength: n, maxLength: n });
+  const sizes = fc.tuple(
+    fc.integer({ min: 1, max: 6 }),
+    fc.integer({ min: 1, max: 9 }),
+    fc.integer({ min: 1, max: 6 }),
+  );
+  const problem = sizes.chain(([m, k, n]) =>
+    fc.tuple(fc.constant([m, k, n]), entries(m * k), entries(k * n)),
+  );
+  fc.assert(
+    fc.property(problem, ([[m, k, n], a, b]) => {
+      const { data } = multiply(matrix(m!, k!, a), matrix(k!, n!, b));
+      for (let i = 0; i < m!; i++) {
+        for (let j = 0; j < n!; j++) {
+          let sum = 0;
+          for (let x = 0; x < k!; x++) sum += a[i * k! + x]! * b[x * n! + j]!;
+          expect(data[i * n! + j]).toBe(sum);
+        }
+      }
+    }),
+  );
+});
 
 describe('window partition', () => {
   test('gathers the rolled, padded map and scatters it back', () => {

@@ -11,16 +11,30 @@ export function matrix(rows: number, cols: number, data: ArrayLike<number>): Mat
 
 /** `a b` */
 export function multiply(a: Matrix, b: Matrix): Matrix {
-  const out = new Float64Array(a.rows * b.cols);
-  for (let i = 0; i < a.rows; i++) {
-    const row = out.subarray(i * b.cols, (i + 1) * b.cols);
-    for (let k = 0; k < a.cols; k++) {
-      const factor = a.data[i * a.cols + k]!;
-      const other = b.data.subarray(k * b.cols, (k + 1) * b.cols);
-      for (let j = 0; j < row.length; j++) row[j]! += factor * other[j]!;
+  const { rows, cols: inner } = a;
+  const { cols } = b;
+  const out = new Float64Array(rows * cols);
+  // Four rows of b at a time: one load and store of the sum for four products.
+  const whole = inner - (inner % 4);
+  for (let i = 0; i < rows; i++) {
+    const row = out.subarray(i * cols, (i + 1) * cols);
+    for (let k = 0; k < whole; k += 4) {
+      const at = i * inner + k;
+      const [f0, f1, f2, f3] = [a.data[at]!, a.data[at + 1]!, a.data[at + 2]!, a.data[at + 3]!];
+      const b0 = b.data.subarray(k * cols, (k + 1) * cols);
+      const b1 = b.data.subarray((k + 1) * cols, (k + 2) * cols);
+      const b2 = b.data.subarray((k + 2) * cols, (k + 3) * cols);
+      const b3 = b.data.subarray((k + 3) * cols, (k + 4) * cols);
+      for (let j = 0; j < cols; j++) {
+        row[j]! += f0 * b0[j]! + f1 * b1[j]! + f2 * b2[j]! + f3 * b3[j]!;
+      }
+    }
+    for (let k = whole; k < inner; k++) {
+      const factor = a.data[i * inner + k]!;
+      for (let j = 0; j < cols; j++) row[j]! += factor * b.data[k * cols + j]!;
     }
   }
-  return { rows: a.rows, cols: b.cols, data: out };
+  return { rows, cols, data: out };
 }
 
 /** `a x + y` */
