@@ -1,10 +1,17 @@
+import { DISTRICT, type District } from './districts.ts';
 import { type Drainage, drainLand, traceRivers } from './drainage.ts';
 import { hash2, rehash, unit, valueNoise } from './hash.ts';
 import { MARGIN, makeRelief, type Relief, sampleCoarse } from './relief.ts';
-
-/** The large-scale character of a piece of land. What an ambiguous patch *is* follows from the district around it. */
-export const DISTRICT = { sea: 0, urban: 1, crops: 2, paddies: 3, upland: 4, pasture: 5 } as const;
-export type District = (typeof DISTRICT)[keyof typeof DISTRICT];
+import type { SiteGrid } from './site-grid.ts';
+import {
+  isInRing,
+  type LandDistrict,
+  nearestZone,
+  placeZones,
+  RING,
+  ZONE_REACH,
+  type Zone,
+} from './zones.ts';
 
 /** A town or city: a ragged disc of built-up land. */
 export interface City {
@@ -23,11 +30,12 @@ export interface Geography {
   readonly cities: readonly (City | null)[];
   readonly cityColumns: number;
   readonly cityRows: number;
+  readonly zones: SiteGrid<Zone>;
   /** The city that covers a position, or `null`. */
   cityAt(x: number, y: number): City | null;
   districtAt(x: number, y: number): District;
   /** The district that a position has, or would have if it lay above the water: shores belong to the land behind. */
-  landDistrictAt(x: number, y: number): Exclude<District, typeof DISTRICT.sea>;
+  landDistrictAt(x: number, y: number): LandDistrict;
   /** Height rank, 0 to 1. */
   rankAt(x: number, y: number): number;
 }
@@ -65,7 +73,21 @@ export function makeGeography(width: number, height: number, seed: number): Geog
       cities.push(best);
     }
   }
+  const zones = placeZones(rankAt, relief.seaRank, seed);
+  const around: Zone[] = [];
+  /** The zone whose ring covers a position, if any. */
+  const ringAt = (x: number, y: number): Zone | null => {
+    around.length = 0;
+    zones.collect(x, y, ZONE_REACH, around);
+    const zone = nearestZone(around, x, y);
+    return zone !== null && isInRing(zone, x, y, seed) ? zone : null;
+  };
   const cityAt = (x: number, y: number): City | null => {
+    const zone = ringAt(x, y);
+    if (zone !== null) {
+      if (zone.district !== DISTRICT.urban) return null;
+      return { x: zone.x, y: zone.y, radius: zone.radius + RING[zone.district], hash: zone.hash };
+    }
     const ci = Math.floor(x / stepX);
     const cj = Math.floor(y / stepY);
     for (let j = Math.max(cj - 1, 0); j <= Math.min(cj + 1, cityRows - 1); j++) {
@@ -80,7 +102,9 @@ export function makeGeography(width: number, height: number, seed: number): Geog
     }
     return null;
   };
-  const landDistrictAt = (x: number, y: number) => {
+  const landDistrictAt = (x: number, y: number): LandDistrict => {
+    const zone = ringAt(x, y);
+    if (zone !== null) return zone.district;
     const rank = rankAt(x, y);
     if (cityAt(x, y) !== null) return DISTRICT.urban;
     const moist = sampleCoarse(relief, relief.moisture, x, y);
@@ -93,6 +117,7 @@ export function makeGeography(width: number, height: number, seed: number): Geog
   return {
     relief,
     rivers: traceRivers(relief, drainage, seed),
+    zones,
     cities,
     cityColumns,
     cityRows,

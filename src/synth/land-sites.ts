@@ -1,4 +1,5 @@
-import { type City, DISTRICT, type District, type Geography } from './geography.ts';
+import { DISTRICT, type District } from './districts.ts';
+import type { City, Geography } from './geography.ts';
 import { between, direction, hash2, rehash, valueNoise } from './hash.ts';
 import { createSiteGrid, type SiteGrid } from './site-grid.ts';
 

@@ -1,6 +1,7 @@
 import type { Geography } from './geography.ts';
 import { layeredNoise, valueNoise } from './hash.ts';
 import { sampleCoarse } from './relief.ts';
+import { fringeAt } from './zones.ts';
 
 /** Slow fields are worked out every so many pixels, and are bilinear in between. */
 export const LATTICE = 8;
@@ -13,6 +14,8 @@ export interface Lattice {
   readonly y: Float64Array;
   /** Height rank with the fine detail of coasts. */
   readonly rank: Float64Array;
+  /** How far the edges of zones have moved; see zones.ts. */
+  readonly fringe: Float64Array;
   /** Light on the slope, about -60 to 60, in 1/256. */
   readonly relief: Float64Array;
   /** Light over the scene, about 1. */
@@ -32,6 +35,7 @@ export function makeLattice(land: Geography, width: number, y0: number, rows: nu
     x: field(),
     y: field(),
     rank: field(),
+    fringe: field(),
     relief: field(),
     light: field(),
     haze: field(),
@@ -50,6 +54,7 @@ export function makeLattice(land: Geography, width: number, y0: number, rows: nu
         sampleCoarse(relief, relief.height, x - 6, y - 6) - sampleCoarse(relief, relief.height, x + 6, y + 6);
       out.x[k] = x;
       out.y[k] = y;
+      out.fringe[k] = fringeAt(x, y, seed);
       out.rank[k] =
         rank + 0.012 * valueNoise(seed + 59, x / 60, y / 60) + 0.006 * valueNoise(seed + 61, x / 23, y / 23);
       // Hills are steep and plains are flat: relief fades on low ground.

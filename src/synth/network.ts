@@ -1,4 +1,5 @@
-import { DISTRICT, type Geography } from './geography.ts';
+import { DISTRICT } from './districts.ts';
+import type { Geography } from './geography.ts';
 import { between, direction, hash2, rehash, unit } from './hash.ts';
 import { createSiteGrid, type SiteGrid, sitePosition } from './site-grid.ts';
 

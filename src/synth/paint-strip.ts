@@ -1,6 +1,7 @@
 import { LABEL } from './classes.ts';
+import { DISTRICT } from './districts.ts';
 import { RIVER_STRIDE } from './drainage.ts';
-import { DISTRICT, type Geography } from './geography.ts';
+import type { Geography } from './geography.ts';
 import { LAND_SPACING, type LandSite, settleLand } from './land-sites.ts';
 import { LATTICE, type Lattice, makeLattice, sampleLattice } from './lattice.ts';
 import { type Canvas, MATERIAL, put } from './materials.ts';
@@ -16,9 +17,23 @@ import {
 } from './paint-land.ts';
 import { paintPatch } from './paint-patch.ts';
 import { paintCity, paintVillage } from './paint-urban.ts';
-import { isInPatch, LOOK, PATCH_REACH, type Patch, strewPatches } from './patches.ts';
+import { isInPatch, PATCH_REACH, type Patch, strewPatches } from './patches.ts';
 import { indexSegments, nearestOnSegment } from './segment-index.ts';
+import type { SiteGrid } from './site-grid.ts';
 import type { Textures } from './textures.ts';
+import {
+  FRINGE,
+  LOOK,
+  type Look,
+  MEANING,
+  MOSAIC_SPACING,
+  type MosaicSite,
+  nearestZone,
+  strewMosaic,
+  ZONE_REACH,
+  type Zone,
+  zoneGap,
+} from './zones.ts';
 
 /** Rows painted together, and a multiple of {@link BLOCK}. */
 export const STRIP_ROWS = 64;
@@ -45,6 +60,8 @@ export function createStripPainter(
 ): StripPainter {
   const sites = settleLand(land, seed);
   const patches = strewPatches(land, seed);
+  const mosaic = strewMosaic(seed);
+  const { zones } = land;
   const crossings = layLanes(land, seed);
   const highways = layHighways(land, seed);
   const { rivers } = land;
@@ -80,6 +97,9 @@ export function createStripPainter(
   const near = new Float64Array(2);
   const parcel: Parcel = { hash: 0, edge: 0, across: 0, along: 0 };
   const blockSites: LandSite[] = [];
+  const blockZones: Zone[] = [];
+  const blockMosaic: MosaicSite[] = [];
+  const surface = { look: LOOK.trees as Look, label: 0, hash: 0 };
   const blockPatches: Patch[] = [];
   const blockCrossings: Crossing[] = [];
   const blockRoads: Road[] = [];
@@ -87,11 +107,12 @@ export function createStripPainter(
 
   /** Gathers what may touch a block with warped centre (x, y) and radius `r`. */
   function gather(x: number, y: number, r: number): void {
-    blockSites.length = 0;
-    sites.collect(x, y, LAND_SPACING * 1.26 + r + FRAY, blockSites);
-    let nearest = Number.POSITIVE_INFINITY;
-    for (const s of blockSites) nearest = Math.min(nearest, distance(s.x - x, s.y - y));
-    keep(blockSites, (s) => distance(s.x - x, s.y - y) <= nearest + 2 * (r + FRAY));
+    collectNearest(sites, LAND_SPACING, x, y, r, blockSites);
+    blockZones.length = 0;
+    zones.collect(x, y, ZONE_REACH, blockZones);
+    keep(blockZones, (z) => zoneGap(z, x, y) < r + FRAY + FRINGE);
+    blockMosaic.length = 0;
+    if (blockZones.length > 0) collectNearest(mosaic, MOSAIC_SPACING, x, y, r, blockMosaic);
     blockPatches.length = 0;
     patches.collect(x, y, PATCH_REACH + r, blockPatches);
     keep(blockPatches, (p) => distance(p.x - x, p.y - y) < p.along * 1.39 + r);
@@ -106,7 +127,7 @@ export function createStripPainter(
         nearestOnSegment(x, y, lane.x0, lane.y0, lane.x1, lane.y1, near);
         if (near[0]! < (r + lane.halfWidth) * (r + lane.halfWidth)) blockRoads.push(lane);
       }
-      if (village && distance(village.x - x, village.y - y) < village.radius * 1.5 + r)
+      if (village && distance(village.x - x, village.y - y) < village.radius * 1.51 + r)
         blockVillages.push(village);
     }
   }
@@ -134,6 +155,48 @@ export function createStripPainter(
     return best;
   }
 
+  /** The one of `list` that is nearest to (x, y), whose borders fray with the soft texture at pixel (px, py). */
+  function nearestSite<T extends { readonly x: number; readonly y: number }>(
+    list: readonly T[],
+    px: number,
+    py: number,
+    x: number,
+    y: number,
+  ): T {
+    let found = list[0]!;
+    if (list.length === 1) return found;
+    const fx = x + (sampleTile(textures.soft, px, py, 0) * FRAY) / 180;
+    const fy = y + (sampleTile(textures.soft, px, py, 0x2f0a0) * FRAY) / 180;
+    let best = Number.POSITIVE_INFINITY;
+    for (const s of list) {
+      const d = (s.x - fx) * (s.x - fx) + (s.y - fy) * (s.y - fy);
+      if (d >= best) continue;
+      best = d;
+      found = s;
+    }
+    return found;
+  }
+
+  /** Finds the ambiguous surface at a position, if there is one, and leaves it in `surface`. */
+  function findSurface(px: number, py: number, x: number, y: number, soft: number, fringe: number): boolean {
+    const zone = blockZones.length > 0 ? nearestZone(blockZones, x, y) : null;
+    if (zone !== null && zoneGap(zone, x, y) + fringe + (soft * FRAY) / 128 < 0) {
+      const piece = nearestSite(blockMosaic, px, py, x, y);
+      surface.look = piece.look;
+      surface.label = MEANING[zone.district][piece.look];
+      surface.hash = piece.hash;
+      return true;
+    }
+    for (const patch of blockPatches) {
+      if (!isInPatch(patch, x, y, soft / 128)) continue;
+      surface.look = patch.look;
+      surface.label = patch.label;
+      surface.hash = patch.hash;
+      return true;
+    }
+    return false;
+  }
+
   function paintLand(
     c: Canvas,
     at: number,
@@ -143,19 +206,7 @@ export function createStripPainter(
     y: number,
     relief: number,
   ): void {
-    let site = blockSites[0]!;
-    if (blockSites.length > 1) {
-      let best = Number.POSITIVE_INFINITY;
-      const fx = x + (sampleTile(textures.soft, px, py, 0) * FRAY) / 180;
-      const fy = y + (sampleTile(textures.soft, px, py, 0x2f0a0) * FRAY) / 180;
-      for (const s of blockSites) {
-        const d = (s.x - fx) * (s.x - fx) + (s.y - fy) * (s.y - fy);
-        if (d < best) {
-          best = d;
-          site = s;
-        }
-      }
-    }
+    const site = nearestSite(blockSites, px, py, x, y);
     switch (site.district) {
       case DISTRICT.urban: {
         const city = site.city!;
@@ -189,6 +240,7 @@ export function createStripPainter(
     y: number,
     rank: number,
     relief: number,
+    fringe: number,
     riverFrom: number,
     riverTo: number,
   ): void {
@@ -205,20 +257,14 @@ export function createStripPainter(
       return;
     }
     const river = riverTo > riverFrom ? riverDepth(x, y, riverFrom, riverTo) : -1e9;
-    if (
-      river > 0 &&
-      !blockPatches.some(
-        (p) => p.look === LOOK.dark && p.label === LABEL.water && isInPatch(p, x, y, soft / 128),
-      )
-    ) {
+    const isAmbiguous = findSurface(px, py, x, y, soft, fringe);
+    if (river > 0 && !(isAmbiguous && surface.look === LOOK.dark && surface.label === LABEL.water)) {
       put(c, at, LABEL.water, MATERIAL.river, (soft >> 3) + Math.max(0, 14 - river * 2), 0);
       return;
     }
-    for (const patch of blockPatches) {
-      if (isInPatch(patch, x, y, soft / 128)) {
-        paintPatch(c, at, px, py, patch, textures);
-        return;
-      }
+    if (isAmbiguous) {
+      paintPatch(c, at, px, py, surface.look, surface.label, surface.hash, textures);
+      return;
     }
     for (const village of blockVillages) {
       const dx = x - village.x;
@@ -251,6 +297,7 @@ export function createStripPainter(
       const lattice = makeLattice(land, width, y0, STRIP_ROWS / LATTICE + 1, seed);
       sites.forgetAbove(y0 - 512);
       patches.forgetAbove(y0 - 768);
+      mosaic.forgetAbove(y0 - 768);
       crossings.forgetAbove(y0 - 1024);
       for (let by = 0; by < rowCount; by += BLOCK) {
         for (let bx = 0; bx < width; bx += BLOCK) {
@@ -272,6 +319,7 @@ export function createStripPainter(
                 sampleLattice(lattice, lattice.y, px, r),
                 sampleLattice(lattice, lattice.rank, px, r),
                 sampleLattice(lattice, lattice.relief, px, r) | 0,
+                sampleLattice(lattice, lattice.fringe, px, r),
                 riverFrom,
                 riverTo,
               );
@@ -300,6 +348,23 @@ function blockRadius(lattice: Lattice, middle: number): number {
 
 function distance(dx: number, dy: number): number {
   return Math.sqrt(dx * dx + dy * dy);
+}
+
+/** Collects the sites that may be nearest to some frayed position within `r` of (x, y). */
+function collectNearest<T extends { readonly x: number; readonly y: number }>(
+  grid: SiteGrid<T>,
+  spacing: number,
+  x: number,
+  y: number,
+  r: number,
+  out: T[],
+): void {
+  out.length = 0;
+  // The jitter leaves no position farther than 1.25 spacings from a site.
+  grid.collect(x, y, spacing * 1.26 + r + FRAY, out);
+  let nearest = Number.POSITIVE_INFINITY;
+  for (const s of out) nearest = Math.min(nearest, distance(s.x - x, s.y - y));
+  keep(out, (s) => distance(s.x - x, s.y - y) <= nearest + 2 * (r + FRAY));
 }
 
 /** Keeps, in place, the items that pass. */

@@ -1,11 +1,8 @@
-import { LABEL } from './classes.ts';
-import { DISTRICT, type District, type Geography } from './geography.ts';
+import { DISTRICT } from './districts.ts';
+import type { Geography } from './geography.ts';
 import { between, direction, rehash, unit } from './hash.ts';
 import { createSiteGrid, type SiteGrid } from './site-grid.ts';
-
-/** What an ambiguous patch looks like. Looks are drawn alike in each district; only the label differs. */
-export const LOOK = { trees: 0, grass: 1, dark: 2, bare: 3 } as const;
-export type Look = (typeof LOOK)[keyof typeof LOOK];
+import { type LandDistrict, type Look, MEANING } from './zones.ts';
 
 /** A patch of one look, up to some 340 pixels across: close up, nothing in it tells its class. */
 export interface Patch {
@@ -27,7 +24,7 @@ export const PATCH_REACH = 240;
 const SPACING = 285;
 
 /** Eight directions, as exact fractions. */
-const RING = [
+const COMPASS = [
   [1, 0],
   [0.6, 0.8],
   [0, 1],
@@ -39,42 +36,15 @@ const RING = [
 ] as const;
 
 /**
- * Class of each look (in the order of {@link LOOK}) in each district, and the percentage of places there that carry a
- * patch of it: `[label, percent]`. The shares even out the districts' areas, so that no look is labelled well by its
- * commonest class.
+ * Percentage of places that carry a patch of each look (in the order of LOOK), by district. The shares even out the
+ * districts' areas, so that no look is labelled well by its commonest class.
  */
-const MEANING: Readonly<Record<District, readonly (readonly [label: number, percent: number])[]>> = {
-  [DISTRICT.sea]: [],
-  [DISTRICT.urban]: [
-    [LABEL.builtUp, 0],
-    [LABEL.builtUp, 36],
-    [LABEL.water, 6],
-    [LABEL.builtUp, 30],
-  ],
-  [DISTRICT.crops]: [
-    [LABEL.farmland, 32],
-    [LABEL.farmland, 24],
-    [LABEL.water, 6],
-    [LABEL.farmland, 16],
-  ],
-  [DISTRICT.paddies]: [
-    [LABEL.farmland, 24],
-    [LABEL.farmland, 16],
-    [LABEL.farmland, 40],
-    [LABEL.farmland, 6],
-  ],
-  [DISTRICT.upland]: [
-    [LABEL.forest, 26],
-    [LABEL.meadow, 15],
-    [LABEL.water, 9],
-    [LABEL.forest, 0],
-  ],
-  [DISTRICT.pasture]: [
-    [LABEL.forest, 26],
-    [LABEL.meadow, 18],
-    [LABEL.water, 10],
-    [LABEL.meadow, 0],
-  ],
+const PERCENT: Readonly<Record<LandDistrict, readonly number[]>> = {
+  [DISTRICT.urban]: [0, 14, 2, 12],
+  [DISTRICT.crops]: [14, 10, 3, 7],
+  [DISTRICT.paddies]: [11, 7, 17, 3],
+  [DISTRICT.upland]: [11, 7, 4, 0],
+  [DISTRICT.pasture]: [11, 8, 4, 0],
 };
 
 /** The ambiguous patches of a land. */
@@ -83,9 +53,9 @@ export function strewPatches(land: Geography, seed: number): SiteGrid<Patch> {
     if (land.districtAt(x, y) === DISTRICT.sea) return null;
     const size = between(hash, 4, 62, 172);
     const district = surroundings(land, x, y, size);
-    const choices = MEANING[district];
+
     let draw = unit(rehash(hash, 2)) * 100;
-    const look = choices.findIndex(([, percent]) => {
+    const look = PERCENT[district].findIndex((percent) => {
       draw -= percent;
       return draw < 0;
     });
@@ -99,17 +69,17 @@ export function strewPatches(land: Geography, seed: number): SiteGrid<Patch> {
       cosine,
       sine,
       look: look as Look,
-      label: choices[look]![0],
+      label: MEANING[district][look as Look],
       hash,
     };
   });
 }
 
 /** The commonest district on a ring just outside a patch: what surrounds the patch decides what it is. */
-function surroundings(land: Geography, x: number, y: number, size: number): District {
+function surroundings(land: Geography, x: number, y: number, size: number): LandDistrict {
   const votes = new Uint8Array(Object.keys(DISTRICT).length);
-  let winner: District = DISTRICT.sea;
-  for (const [dx, dy] of RING) {
+  let winner: LandDistrict = DISTRICT.urban;
+  for (const [dx, dy] of COMPASS) {
     const district = land.landDistrictAt(x + dx * size * 1.2, y + dy * size * 1.2);
     votes[district] = votes[district]! + 1;
     if (votes[district]! > votes[winner]!) winner = district;
