@@ -12,7 +12,7 @@ import { writeGraph } from './onnx/write-graph.ts';
 import { loadPreset, type Preset } from './preset.ts';
 import { writeTextFile } from './write-text-file.ts';
 
-/** Protobuf messages end at 2 GiB; larger graphs keep their weights beside them. Half of it leaves room for all the rest. */
+/** Protobuf messages end at 2 GiB, of which 64 MiB are left for nodes and names; larger graphs keep weights beside them. */
 const EXTERNAL_THRESHOLD_BYTES = 2 ** 31 - 2 ** 26;
 
 export interface ConvertOptions {
@@ -32,7 +32,7 @@ export interface ConvertOptions {
   readonly name?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ConvertProgress) => void;
-  /** Bytes of weights beyond which a graph keeps them in a side file; 2 GB minus a margin unless a test lowers it. */
+  /** Bytes of weights beyond which a graph keeps them in a side file; just below 2 GiB by default. */
   readonly externalThresholdBytes?: number;
 }
 

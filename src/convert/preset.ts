@@ -55,10 +55,10 @@ export const presetSchema = z.strictObject({
     .default([58.395, 57.12, 57.375]),
   /** Side of the local window in pixels. */
   window: z.number().int().min(8).max(MAX_WINDOW).default(512),
-  /** Local first. */
+  /** Local first. All alike for a network that was trained to see its local window only. */
   distances: z
     .tuple([z.number().positive(), z.number().positive(), z.number().positive()])
-    .refine(([local, short, long]) => local < short && short < long, { message: 'must increase' })
+    .refine(([local, short, long]) => local <= short && short <= long, { message: 'must not decrease' })
     .default([1, 3, 14]),
   geometry: z.enum(['reference', 'centred']).default('reference'),
   padTo: z.number().int().positive().default(512),

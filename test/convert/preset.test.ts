@@ -49,6 +49,11 @@ describe('preset files', () => {
     });
   });
 
+  test('a network trained without context has three equal distances', async () => {
+    const file = await presetFile({ distances: [1, 1, 1], geometry: 'centred', classes });
+    await expect(loadPreset(file)).resolves.toMatchObject({ distances: [1, 1, 1], geometry: 'centred' });
+  });
+
   test.each([
     ['no classes', {}, '/classes'],
     ['a colour in words', { classes: [classes[0], { ...classes[1], color: 'blue' }] }, '/classes/1/color'],
