@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join, parse } from 'node:path';
 import { ModelError } from '../core/errors.ts';
@@ -126,7 +127,8 @@ async function writeModel(
   manifestOf: (files: ModelManifest['graphs']) => ModelManifest,
   options: WriteModelOptions,
 ): Promise<ModelManifest> {
-  const temporary = (name: string) => join(outDir, `.${name}.${process.pid}.tmp`);
+  const run = randomBytes(6).toString('hex');
+  const temporary = (name: string) => join(outDir, `.${name}.${run}.tmp`);
   const pending: string[] = [];
   try {
     await mkdir(outDir, { recursive: true }).catch((cause) => {

@@ -1,8 +1,12 @@
 import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../../src/convert/checkpoint/checkpoint.ts';
+import { openFileSource } from '../../src/convert/checkpoint/file-source.ts';
 import { readPickle } from '../../src/convert/checkpoint/pickle.ts';
+import { isFrustumError } from '../../src/core/errors.ts';
 import { openCheckpointFile } from './support/golden.ts';
 import {
   build,
@@ -199,5 +203,43 @@ describe('hostile bytes', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  test('whatever is changed in a checkpoint file, the outcome is its weights or a tagged error', async () => {
+    const folder = await tempFolder();
+    const original = path.join(folder, 'original.pth');
+    const top = pickle(orderedDict([text('a'), weight]));
+    await writeZip(
+      original,
+      [record('x/data.pkl', top, true), record('x/data/0', Buffer.from(Float32Array.of(1, 2).buffer))],
+      { zip64: true },
+    );
+    const real = await readFile(original);
+    const file = path.join(folder, 'changed.pth');
+    const edit = fc.tuple(fc.nat(real.length - 1), fc.nat(255));
+    const outcomes = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), async (edits) => {
+        const bytes = Buffer.from(real);
+        for (const [at, value] of edits) bytes[at] = value;
+        await writeFile(file, bytes);
+        const source = await openFileSource(file);
+        try {
+          const weights = await openCheckpoint(source);
+          for (const key of weights.tensors.keys()) await weights.read(key);
+          outcomes.add('weights');
+        } catch (error) {
+          outcomes.add(isFrustumError(error) ? error.tag : String(error));
+        } finally {
+          await source.close();
+        }
+      }),
+      { numRuns: 600 },
+    );
+    expect([...outcomes].filter((o) => !['weights', 'FormatError', 'UnsupportedError'].includes(o))).toEqual(
+      [],
+    );
+    expect(outcomes).toContain('weights');
+    expect(outcomes).toContain('FormatError');
   });
 });
