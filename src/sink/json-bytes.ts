@@ -15,16 +15,22 @@ export class JsonBytes {
   }
 
   text(value: string): void {
+    if (!this.putAscii(value)) this.bytes(ENCODER.encode(value));
+  }
+
+  /** @returns false, with nothing written, for texts that are long or not ASCII: those are for the encoder. */
+  private putAscii(value: string): boolean {
     const { length } = value;
-    if (length > 512) return this.bytes(ENCODER.encode(value));
+    if (length > 512) return false;
     if (this.at + length > CHUNK_BYTES) this.flush();
     const { chunk, at } = this;
     for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
-      if (code > 127) return this.bytes(ENCODER.encode(value)); // over what was begun
+      if (code > 127) return false;
       chunk[at + i] = code;
     }
     this.at = at + length;
+    return true;
   }
 
   bytes(value: Uint8Array): void {

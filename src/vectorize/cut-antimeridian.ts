@@ -15,20 +15,30 @@ interface FramePlace {
   readonly tilt: number;
 }
 
-/** A piece of a ring within the frame, from one place on it to another. */
+/** A piece of a ring within the frame, from one place on it to another: the vertices `first..last`. */
 interface Chain {
-  readonly points: Ring;
+  readonly first: number;
+  readonly last: number;
   readonly start: FramePlace;
   readonly end: FramePlace;
+}
+
+/** All vertices of a face's pieces, each with the one that follows it. */
+interface Vertices {
+  readonly x: number[];
+  readonly y: number[];
+  readonly next: number[];
 }
 
 /**
  * Cuts a face at the antimeridian into polygons within -180..180, as RFC 7946 (3.1.9) asks. A ring that goes round a
  * pole is completed along the frame, so that the pole belongs to the result.
  *
- * Rings are split into chains where they pass from one world of 360 degrees to the next; then each chain's end is
- * joined to the next chain's start counter-clockwise along the frame, which keeps the face on the left. Both sides of
- * the cut get the same latitudes.
+ * Rings are split into chains where they meet the frame; then each chain's end is joined to the next chain's start
+ * counter-clockwise along the frame, which keeps the face on the left. Both sides of the cut get the same latitudes.
+ *
+ * Where two rings touched, or one would now touch itself, walks first follow the face's own wedge, so that each of them
+ * goes round one connected piece; what they pass twice is then cut off again as a ring of its own.
  * @param rings x, y in whole units of a degree, unwrapped, the face on the left, without closing points.
  * @param windings how often each ring goes round the Earth eastwards.
  */
@@ -38,33 +48,23 @@ export function cutAtAntimeridian(
   unitsPerDegree: number,
 ): CoverageGeometry {
   const half = 180 * unitsPerDegree;
+  const vertices: Vertices = { x: [], y: [], next: [] };
   const chains: Chain[] = [];
-  const whole: Ring[] = [];
   rings.forEach((ring, r) => {
-    splitRing(addCrossings(ring, windings[r]! * 2 * half, half), half, chains, whole);
+    splitRing(addCrossings(ring, windings[r]! * 2 * half, half), half, vertices, chains);
   });
-  const polygons: Ring[][] = linkChains(chains, half).map((shell) => [shell]);
-  const holes: Ring[] = [];
-  for (const ring of whole) {
-    if (signedArea(ring) > 0) polygons.push([ring]);
-    else holes.push(ring);
+  swapTouches(vertices, half);
+  linkChains(chains, vertices, half);
+  const polygons: Ring[][] = [];
+  const loose: Ring[] = [];
+  for (const cycle of takeCycles(vertices)) {
+    const loops = splitAtRepeats(cycle);
+    const shell = loops.find((loop) => signedArea(loop) > 0);
+    const holes = loops.filter((loop) => signedArea(loop) < 0);
+    if (shell === undefined) loose.push(...holes);
+    else polygons.push([shell, ...holes]);
   }
-  const boxes = polygons.map(([shell]) => westAndEast(shell!));
-  for (const hole of holes) {
-    const [west, east] = westAndEast(hole);
-    const near = polygons.filter((_, i) => boxes[i]![0] <= west && east <= boxes[i]![1]);
-    // A hole may touch its shell in points, but never with the middle of an edge.
-    const x = (hole[0]! + hole[2]!) / 2;
-    const y = (hole[1]! + hole[3]!) / 2;
-    const home = near.length === 1 ? near[0] : near.find(([shell]) => contains(shell!, x, y));
-    if (home === undefined) {
-      throw new TopologyError(
-        'A hole lies outside its face after the cut at 180 degrees. This is a defect in Frustum; please report it.',
-        { arc: -1 },
-      );
-    }
-    home.push(hole);
-  }
+  placeHoles(loose, polygons);
   let count = 0;
   const polygonEnds = polygons.map((p) => {
     count += p.length;
@@ -93,57 +93,71 @@ function addCrossings(ring: Float64Array, advance: number, half: number): Ring {
   return out;
 }
 
-/** Splits a ring where it meets the frame. Pieces that run along the frame are dropped: linking puts them back. */
-function splitRing(ring: Ring, half: number, chains: Chain[], whole: Ring[]): void {
+/**
+ * Adds a ring's vertices, as chains between the places where it meets the frame, or closed if it does not. Pieces that
+ * run along the frame are dropped: linking puts them back.
+ */
+function splitRing(ring: Ring, half: number, vertices: Vertices, chains: Chain[]): void {
+  const { x, y, next } = vertices;
   const edges = ring.length / 2 - 1;
-  const onFrame = (x: number) => (x + half) % (2 * half) === 0;
-  /** The world of the edge from point i, or null if it runs along the frame. */
-  const worldOf = (i: number) => {
-    const [x1, x2] = [ring[2 * i]!, ring[2 * i + 2]!];
-    return x1 === x2 && onFrame(x1) ? null : Math.floor(((x1 + x2) / 2 + half) / (2 * half));
+  const onFrame = (i: number) => (ring[2 * i]! + half) % (2 * half) === 0;
+  let from = 0;
+  while (from < edges && !onFrame(from)) from++;
+  const closed = from === edges;
+  if (closed) from = 0;
+  const add = (px: number, py: number) => {
+    next.push(x.length + 1);
+    x.push(px);
+    y.push(py);
   };
-  const advance = ring[2 * edges]! - ring[0]!;
-  const turn = advance / (2 * half);
-  /** Whether the ring meets the frame at point i and does not just touch it from within. */
-  const breaksAt = (i: number) => {
-    if (!onFrame(ring[2 * i]!)) return false;
-    const before = i === 0 ? worldOf(edges - 1) : worldOf(i - 1);
-    const after = worldOf(i);
-    if (before === null || after === null) return before !== after;
-    return before - (i === 0 ? turn : 0) !== after;
-  };
-  let first = 0;
-  while (first < edges && !breaksAt(first)) first++;
-  if (first === edges) {
-    const home = 2 * half * (worldOf(0) ?? 0);
-    whole.push(ring.slice(0, -2).map((v, i) => (i % 2 === 0 ? v - home : v)));
-    return;
-  }
-  let points: Ring = [];
-  const close = () => {
-    if (points.length < 4) return;
-    chains.push({ points, start: placeOf(points, true, half), end: placeOf(points, false, half) });
-    points = [];
-  };
+  const start = x.length;
+  let first = -1;
   for (let e = 0; e < edges; e++) {
-    const i = (first + e) % edges;
-    if (e > 0 && breaksAt(i)) close();
-    const world = worldOf(i);
-    if (world === null) continue;
-    const shift = 2 * half * world;
-    if (points.length === 0) points.push(ring[2 * i]! - shift, ring[2 * i + 1]!);
-    points.push(ring[2 * i + 2]! - shift, ring[2 * i + 3]!);
+    const i = (from + e) % edges;
+    const [x1, y1, x2, y2] = [ring[2 * i]!, ring[2 * i + 1]!, ring[2 * i + 2]!, ring[2 * i + 3]!];
+    if (x1 === x2 && onFrame(i)) continue;
+    // Whole worlds to take off; the middle of the edge tells, for its ends may belong to two worlds.
+    const shift = 2 * half * Math.floor(((x1 + x2) / 2 + half) / (2 * half));
+    if (closed) {
+      add(x1 - shift, y1);
+      continue;
+    }
+    if (first === -1) {
+      first = x.length;
+      add(x1 - shift, y1);
+    }
+    add(x2 - shift, y2);
+    if (!onFrame(i + 1)) continue;
+    const last = x.length - 1;
+    const place = (at: number, inner: number): FramePlace => ({
+      side: x[at] === half ? 'east' : 'west',
+      y: y[at]!,
+      tilt: (y[inner]! - y[at]!) / Math.abs(x[inner]! - x[at]!),
+    });
+    chains.push({ first, last, start: place(first, first + 1), end: place(last, last - 1) });
+    first = -1;
   }
-  close();
+  if (closed) next[x.length - 1] = start;
 }
 
-/** Where a chain starts or ends on the frame. */
-function placeOf(points: Ring, atStart: boolean, half: number): FramePlace {
-  const n = points.length;
-  const [x, y, innerX, innerY] = atStart
-    ? [points[0]!, points[1]!, points[2]!, points[3]!]
-    : [points[n - 2]!, points[n - 1]!, points[n - 4]!, points[n - 3]!];
-  return { side: x === half ? 'east' : 'west', y, tilt: (innerY - y) / Math.abs(innerX - x) };
+/**
+ * Where two visits of one vertex are found within the frame, lets them change ways. The tracer's rings turn there so
+ * that they only touch; after this they turn so that the face's wedge stays on the left.
+ */
+function swapTouches({ x, y, next }: Vertices, half: number): void {
+  const visits = new Map<string, number>();
+  for (let i = 0; i < x.length; i++) {
+    if (Math.abs(x[i]!) === half) continue;
+    const key = `${x[i]},${y[i]}`;
+    const other = visits.get(key);
+    if (other === undefined) {
+      visits.set(key, i);
+    } else {
+      const t = next[i]!;
+      next[i] = next[other]!;
+      next[other] = t;
+    }
+  }
 }
 
 /** Counter-clockwise order along the frame. */
@@ -153,51 +167,92 @@ function compareOnFrame(p: FramePlace, q: FramePlace): number {
   return p.side === 'east' ? upwards : -upwards;
 }
 
-/** Joins chains to closed rings, each end to the next start counter-clockwise along the frame. */
-function linkChains(chains: readonly Chain[], half: number): Ring[] {
-  const starts = chains.map((_, i) => i).sort((p, q) => compareOnFrame(chains[p]!.start, chains[q]!.start));
-  const nextStart = (end: FramePlace) => {
-    let low = 0;
-    let high = starts.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compareOnFrame(chains[starts[middle]!]!.start, end) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
+/** Joins each chain's end to the next start counter-clockwise along the frame. */
+function linkChains(chains: readonly Chain[], { x, y, next }: Vertices, half: number): void {
+  const sorted = [...chains].sort((p, q) => compareOnFrame(p.start, q.start));
   const north = [half, half / 2, -half, half / 2];
   const south = [-half, -half / 2, half, -half / 2];
-  const done = new Uint8Array(chains.length);
-  const rings: Ring[] = [];
-  for (let first = 0; first < chains.length; first++) {
-    if (done[first] === 1) continue;
-    const ring: Ring = [];
-    for (let i = first; done[i] === 0; ) {
-      done[i] = 1;
-      const { points, end } = chains[i]!;
-      appendPoints(ring, points);
-      const at = nextStart(end);
-      const wraps = at === starts.length;
-      i = starts[wraps ? 0 : at]!;
-      // Corners of the frame on the way: over the north pole to the west side, over the south pole to the east side.
-      if (end.side === 'east' && (wraps || chains[i]!.start.side === 'west')) appendPoints(ring, north);
-      if (wraps) appendPoints(ring, south);
-      if (wraps && chains[i]!.start.side === 'west') appendPoints(ring, north);
+  for (const { last, end } of chains) {
+    let low = 0;
+    let high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareOnFrame(sorted[middle]!.start, end) < 0) low = middle + 1;
+      else high = middle;
     }
-    while (ring.length > 2 && ring[0] === ring[ring.length - 2] && ring[1] === ring[ring.length - 1])
-      ring.length -= 2;
-    if (ring.length >= 6 && signedArea(ring) > 0) rings.push(ring);
+    const wraps = low === sorted.length;
+    const target = sorted[wraps ? 0 : low]!;
+    // Corners of the frame on the way: over the north pole to the west side, over the south pole to the east side.
+    const corners: number[] = [];
+    if (end.side === 'east' && (wraps || target.start.side === 'west')) corners.push(...north);
+    if (wraps) corners.push(...south);
+    if (wraps && target.start.side === 'west') corners.push(...north);
+    let at = last;
+    for (let c = 0; c < corners.length; c += 2) {
+      next[at] = x.length;
+      at = x.length;
+      x.push(corners[c]!);
+      y.push(corners[c + 1]!);
+      next.push(-1);
+    }
+    next[at] = target.first;
   }
-  return rings;
 }
 
-/** Appends points that are not the last one again. */
-function appendPoints(ring: Ring, points: readonly number[]): void {
-  for (let i = 0; i < points.length; i += 2) {
-    const n = ring.length;
-    if (n > 0 && ring[n - 2] === points[i] && ring[n - 1] === points[i + 1]) continue;
-    ring.push(points[i]!, points[i + 1]!);
+/** Each closed walk once, without repeated points in a row. */
+function* takeCycles({ x, y, next }: Vertices): Generator<Ring> {
+  const done = new Uint8Array(x.length);
+  for (let first = 0; first < x.length; first++) {
+    if (done[first] === 1) continue;
+    const ring: Ring = [];
+    for (let i = first; done[i] === 0; i = next[i]!) {
+      done[i] = 1;
+      const n = ring.length;
+      if (n === 0 || ring[n - 2] !== x[i] || ring[n - 1] !== y[i]) ring.push(x[i]!, y[i]!);
+    }
+    while (ring.length > 2 && ring[0] === ring.at(-2) && ring[1] === ring.at(-1)) ring.length -= 2;
+    yield ring;
+  }
+}
+
+/** Cuts a walk where it comes back to a point into rings that visit each point once. */
+function splitAtRepeats(walk: Ring): Ring[] {
+  const loops: Ring[] = [];
+  const seen = new Map<string, number>();
+  const path: Ring = [];
+  for (let i = 0; i < walk.length; i += 2) {
+    const key = `${walk[i]},${walk[i + 1]}`;
+    const at = seen.get(key);
+    if (at === undefined) {
+      seen.set(key, path.length);
+      path.push(walk[i]!, walk[i + 1]!);
+    } else {
+      for (let k = at + 2; k < path.length; k += 2) seen.delete(`${path[k]},${path[k + 1]}`);
+      loops.push(path.splice(at + 2));
+      loops.at(-1)!.unshift(walk[i]!, walk[i + 1]!);
+    }
+  }
+  loops.push(path);
+  return loops.filter((loop) => loop.length >= 6);
+}
+
+/** Gives each hole to the polygon it lies in. */
+function placeHoles(holes: readonly Ring[], polygons: Ring[][]): void {
+  const boxes = polygons.map(([shell]) => westAndEast(shell!));
+  for (const hole of holes) {
+    const [west, east] = westAndEast(hole);
+    const near = polygons.filter((_, i) => boxes[i]![0] <= west && east <= boxes[i]![1]);
+    // A hole may touch its shell in points, but never with the middle of an edge.
+    const x = (hole[0]! + hole[2]!) / 2;
+    const y = (hole[1]! + hole[3]!) / 2;
+    const home = near.length === 1 ? near[0] : near.find(([shell]) => contains(shell!, x, y));
+    if (home === undefined) {
+      throw new TopologyError(
+        'A hole lies outside its face after the cut at 180 degrees. This is a defect in Frustum; please report it.',
+        { arc: -1 },
+      );
+    }
+    home.push(hole);
   }
 }
 

@@ -100,7 +100,7 @@ class RingWalker {
     // A ring may not begin at a pole, which has no longitude of its own.
     let first = from;
     this.locator.locate(points[2 * first]!, points[2 * first + 1]!);
-    if (Math.abs(this.locator.latitude) > POLAR) first++;
+    if (!this.locator.continuous && Math.abs(this.locator.latitude) > POLAR) first++;
     this.started = false;
     this.turns = 0;
     this.pole = 0;
