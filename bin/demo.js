@@ -6,18 +6,22 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const out = 'out/demo';
 
 function frustum(...args) {
-  console.log(`\n$ npx frustum ${args.join(' ')}`);
-  const { status } = spawnSync(process.execPath, ['bin/frustum.js', ...args], { cwd: root, stdio: 'inherit' });
+  process.stdout.write(`\n$ npx frustum ${args.join(' ')}\n`);
+  const { status } = spawnSync(process.execPath, ['bin/frustum.js', ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 
 frustum('synth', '--size', '1536x1536', '--seed', '2026', '--out', `${out}/scene`);
 frustum('segment', `${out}/scene/scene.tif`, '--pipeline', 'pipelines/demo.json', '--out', out);
 frustum('evaluate', '--pred', `${out}/landcover.tif`, '--truth', `${out}/scene/truth.tif`);
-console.log(`
+process.stdout.write(`
 Look at:
   ${out}/preview.png         the scene and its map, side by side
   ${out}/landcover.tif       the land-cover raster: a cloud-optimised GeoTIFF with colours and class names
   ${out}/landcover.geojson   the same as gap-free polygons, for QGIS or any other GIS
   ${out}/confidence.tif      how sure the network was, 0 to 255
-  ${out}/run.json            what was run, on what, with which counts and times`);
+  ${out}/run.json            what was run, on what, with which counts and times
+`);

@@ -1,6 +1,4 @@
-import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { EXIT, exitCodeOf, isFrustumError } from '../core/errors.ts';
 import { addConvert } from './convert.ts';
@@ -31,7 +29,8 @@ export function createProgram(context: VerbContext): Command {
   return program;
 }
 
-async function main(): Promise<void> {
+/** Runs the command that the process was started with; sets its exit code. */
+export async function main(): Promise<void> {
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     // A second Ctrl-C means now.
@@ -73,12 +72,4 @@ function report(error: unknown, interactive: boolean): void {
   }
   process.stderr.write(`frustum: ${tag}: ${message}\n`);
   if (!known && !aborted && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-}
-
-if (process.argv[1] !== undefined && isEntry(process.argv[1])) await main();
-
-/** True where this module, or the `frustum` command that loads it, is what node was started with. */
-function isEntry(script: string): boolean {
-  const started = realpathSync(script);
-  return started === fileURLToPath(import.meta.url) || /[\\/]bin[\\/]frustum\.js$/.test(started);
 }

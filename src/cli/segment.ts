@@ -22,7 +22,7 @@ interface SegmentFlags {
   mode?: 'reference' | 'centred';
   sampling?: 'exact' | 'pyramid';
   pyramid?: string;
-  vector: boolean | string;
+  vector?: false | string;
   preview: boolean;
   provider: Provider;
   threads?: number;
@@ -144,9 +144,9 @@ function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline |
   return { scene, model, outDir: flags.out, provider: flags.provider, ...given };
 }
 
-/** `undefined` where the command line doesn't say; commander gives `true` for that. */
-function parseVector(flag: boolean | string): VectorFormat[] | undefined {
-  if (flag === true) return undefined;
+/** `undefined` where the command line doesn't say, `false` for `--no-vector`. */
+function parseVector(flag: false | string | undefined): VectorFormat[] | undefined {
+  if (flag === undefined) return undefined;
   if (flag === false) return [];
   const formats = flag.split(',').map((format) => format.trim());
   const unknown = formats.find((format) => format !== 'geojson' && format !== 'geojsonl');

@@ -22,6 +22,8 @@ export type { SampleType, TiffOptions, TiffSamples } from './write-options.ts';
 export interface TiffWriter {
   /** Absolute. */
   readonly path: string;
+  /** Files that {@link TiffWriter.close} puts beside the TIFF: the class names of a palette image. */
+  readonly sideFiles: readonly string[];
   /**
    * Takes the next `rowCount` rows: row-major, pixel-interleaved, `rowCount * width * bands` samples of the writer's type.
    * `samples` may be used again once the promise settles; the promise waits while compression or disk are behind.
@@ -122,6 +124,7 @@ export async function createTiffWriter(options: TiffOptions): Promise<TiffWriter
 
   return {
     path: file.path,
+    sideFiles: palette === undefined ? [] : [sidePathOf(file.path)],
     writeRows: (samples, rowCount) =>
       inTurn(async () => {
         checkRows(file.path, samples, rowCount, base, options);

@@ -4,21 +4,25 @@ import type { VectorSink } from '../core/ports.ts';
 /** An output under way, of any kind. */
 export interface PendingOutput {
   readonly path: string;
+  readonly sideFiles?: readonly string[];
+  /** All that can still fail, short of putting the file in its place. */
+  finish?(): Promise<void>;
   close(): Promise<void>;
   abort(): Promise<void>;
 }
 
 /**
- * Puts finished outputs in their places one after the other. If one fails, the others are aborted, and those that are in
- * place already are taken away again.
- * @returns their paths
+ * Finishes all outputs, then puts them in their places one after the other. If one fails, the others are aborted, and
+ * those that are in place already are taken away again.
+ * @returns the paths of all files, side files included
  */
 export async function commitTogether(outputs: readonly PendingOutput[]): Promise<string[]> {
   const inPlace: string[] = [];
   try {
+    for (const output of outputs) await output.finish?.();
     for (const output of outputs) {
       await output.close();
-      inPlace.push(output.path);
+      inPlace.push(output.path, ...(output.sideFiles ?? []));
     }
     return inPlace;
   } catch (error) {

@@ -53,6 +53,8 @@ export interface SegmentReport extends RunRecord {
   readonly reads: Scene['stats'];
   /** Wall time; the network's parts overlap with reading and writing. */
   readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
+  /** Largest resident memory of this process so far, without the inference process. */
+  readonly peakResidentBytes: number;
   readonly warnings: readonly string[];
   /** True only in the answer to a rerun that found everything done; never in the file. */
   readonly alreadyDone?: true;
@@ -131,6 +133,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       local: inSeconds(tally.localMs),
       stitch: inSeconds(tally.stitchMs),
     },
+    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
     warnings: parts.warnings,
     outputs: parts.outputs,
   };

@@ -7,6 +7,8 @@ import { createTiffWriter, type TiffWriter } from '../geotiff/write-tiff.ts';
 export interface RasterSink {
   /** Absolute. */
   readonly path: string;
+  /** Files that appear beside it. */
+  readonly sideFiles: readonly string[];
   /**
    * Takes the next rows; they may be used again once the promise settles.
    * @throws FormatError if rows are missing, doubled or of another width; SourceError if they cannot be stored.
@@ -74,6 +76,7 @@ export async function openConfidenceSink(options: RasterSinkOptions): Promise<Ra
 function sinkOf(writer: TiffWriter, pick: (rows: ClassRows) => Uint8Array): RasterSink {
   return {
     path: writer.path,
+    sideFiles: writer.sideFiles,
     writeRows: (rows) => writer.writeRows(pick(rows), rows.rowCount),
     finish: writer.finish,
     close: writer.close,

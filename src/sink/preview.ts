@@ -78,6 +78,7 @@ export async function openPreviewSink(options: PreviewOptions): Promise<RasterSi
 
   return {
     path: file.path,
+    sideFiles: [],
     async writeRows(rows) {
       classThumbnail.add(rows);
       for (const window of windowsOf(rows, grid.width)) {
