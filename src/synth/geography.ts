@@ -3,15 +3,7 @@ import { type Drainage, drainLand, traceRivers } from './drainage.ts';
 import { hash2, rehash, unit, valueNoise } from './hash.ts';
 import { MARGIN, makeRelief, type Relief, sampleCoarse } from './relief.ts';
 import type { SiteGrid } from './site-grid.ts';
-import {
-  isInRing,
-  type LandDistrict,
-  nearestZone,
-  placeZones,
-  RING,
-  ZONE_REACH,
-  type Zone,
-} from './zones.ts';
+import { isInRing, type LandDistrict, nearestZone, placeZones, ZONE_REACH, type Zone } from './zones.ts';
 
 /** A town or city: a ragged disc of built-up land. */
 export interface City {
@@ -53,6 +45,16 @@ export function makeGeography(width: number, height: number, seed: number): Geog
   const stepX = width / cityColumns;
   const stepY = height / cityRows;
   const rankAt = (x: number, y: number) => sampleCoarse(relief, relief.rank, x, y);
+  const scale = layoutScale(width, height);
+  const zones = placeZones(rankAt, relief.seaRank, scale, seed);
+  const around: Zone[] = [];
+  /** The zone whose ring covers a position, if any. */
+  const ringAt = (x: number, y: number): Zone | null => {
+    around.length = 0;
+    zones.collect(x, y, ZONE_REACH, around);
+    const zone = nearestZone(around, x, y);
+    return zone !== null && isInRing(zone, x, y, seed) ? zone : null;
+  };
   const cities: (City | null)[] = [];
   for (let j = 0; j < cityRows; j++) {
     for (let i = 0; i < cityColumns; i++) {
@@ -64,6 +66,8 @@ export function makeGeography(width: number, height: number, seed: number): Geog
         const y = (j + 0.2 + 0.6 * unit(rehash(hash, 2 * t + 1))) * stepY;
         const rank = rankAt(x, y);
         if (rank < relief.seaRank + 0.05 || rank > 0.8) continue;
+        // A small scene has one city, which must not drown in a zone.
+        if (scale < 1 && ringAt(x, y) !== null) continue;
         // Cities grow on low ground by rivers.
         const score = sampleCoarse(relief, wetness, x, y) - Math.abs(rank - 0.35);
         if (score <= bestScore) continue;
@@ -73,20 +77,11 @@ export function makeGeography(width: number, height: number, seed: number): Geog
       cities.push(best);
     }
   }
-  const zones = placeZones(rankAt, relief.seaRank, seed);
-  const around: Zone[] = [];
-  /** The zone whose ring covers a position, if any. */
-  const ringAt = (x: number, y: number): Zone | null => {
-    around.length = 0;
-    zones.collect(x, y, ZONE_REACH, around);
-    const zone = nearestZone(around, x, y);
-    return zone !== null && isInRing(zone, x, y, seed) ? zone : null;
-  };
   const cityAt = (x: number, y: number): City | null => {
     const zone = ringAt(x, y);
     if (zone !== null) {
       if (zone.district !== DISTRICT.urban) return null;
-      return { x: zone.x, y: zone.y, radius: zone.radius + RING[zone.district], hash: zone.hash };
+      return { x: zone.x, y: zone.y, radius: zone.radius + zone.ring, hash: zone.hash };
     }
     const ci = Math.floor(x / stepX);
     const cj = Math.floor(y / stepY);
@@ -126,6 +121,11 @@ export function makeGeography(width: number, height: number, seed: number): Geog
     landDistrictAt,
     rankAt,
   };
+}
+
+/** Scenes with no side of 2048 pixels get smaller zones, so that other land finds room in them too. */
+function layoutScale(width: number, height: number): number {
+  return Math.min(Math.max(Math.max(width, height) / 2048, 0.5), 1);
 }
 
 /** How near and how large the rivers around a cell are, 0 to about 1: a doubly box-blurred map of river size. */

@@ -2,6 +2,7 @@ import { LABEL } from './classes.ts';
 import { hash2 } from './hash.ts';
 import type { Frame } from './land-sites.ts';
 import { type Canvas, MATERIAL, put } from './materials.ts';
+import type { Village } from './network.ts';
 import { sampleTile } from './paint-land.ts';
 import type { Textures } from './textures.ts';
 
@@ -74,12 +75,16 @@ export function paintVillage(
   at: number,
   px: number,
   py: number,
-  u: number,
-  v: number,
-  hash: number,
+  x: number,
+  y: number,
+  village: Village,
   t: Textures,
 ): void {
-  paintBuildings(c, at, px, py, u + 512, v + 512, hash, 8, 7, 2.4, 2.4, HOUSE_ROOFS, t);
+  const dx = x - village.x;
+  const dy = y - village.y;
+  const u = dx * village.cosine + dy * village.sine;
+  const v = dy * village.cosine - dx * village.sine;
+  paintBuildings(c, at, px, py, u + 512, v + 512, village.hash, 8, 7, 2.4, 2.4, HOUSE_ROOFS, t);
 }
 
 /** Lots of `lotU` x `lotV` pixels, each with a roof; yards of `gapU` and `gapV`, in part in the roof's shadow. */

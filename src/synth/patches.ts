@@ -53,7 +53,6 @@ export function strewPatches(land: Geography, seed: number): SiteGrid<Patch> {
     if (land.districtAt(x, y) === DISTRICT.sea) return null;
     const size = between(hash, 4, 62, 172);
     const district = surroundings(land, x, y, size);
-
     let draw = unit(rehash(hash, 2)) * 100;
     const look = PERCENT[district].findIndex((percent) => {
       draw -= percent;

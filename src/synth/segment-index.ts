@@ -79,7 +79,7 @@ export function nearestOnSegment(
   const ey = y1 - y0;
   const length = ex * ex + ey * ey;
   let t = length > 0 ? ((x - x0) * ex + (y - y0) * ey) / length : 0;
-  t = t < 0 ? 0 : t > 1 ? 1 : t;
+  t = Math.min(Math.max(t, 0), 1);
   const dx = x - x0 - t * ex;
   const dy = y - y0 - t * ey;
   out[0] = dx * dx + dy * dy;

@@ -18,12 +18,14 @@ export interface Zone {
   readonly x: number;
   readonly y: number;
   readonly radius: number;
+  /** Width of the ring around it that surely belongs to its district. */
+  readonly ring: number;
   readonly district: LandDistrict;
   readonly hash: number;
 }
 
-/** Width of the ring around a zone that surely belongs to the zone's district. */
-export const RING: Readonly<Record<LandDistrict, number>> = {
+/** {@link Zone.ring} by district: a town must be wide enough to be one. */
+const RING: Readonly<Record<LandDistrict, number>> = {
   [DISTRICT.urban]: 240,
   [DISTRICT.crops]: 170,
   [DISTRICT.paddies]: 170,
@@ -58,19 +60,23 @@ const KINDS: readonly (readonly [district: LandDistrict, share: number, lowest: 
     [DISTRICT.pasture, 0.16, 0.2, 0.9],
   ];
 
-/** Places the zones of a land; `rankAt` gives height ranks, and the sea lies below `seaRank`. */
+/** Places the zones of a land; `rankAt` gives height ranks, the sea lies below `seaRank`, and `scale` shrinks all sizes. */
 export function placeZones(
   rankAt: (x: number, y: number) => number,
   seaRank: number,
+  scale: number,
   seed: number,
 ): SiteGrid<Zone> {
-  return createSiteGrid(SPACING, seed + 1201, (i, j, hash) => {
-    const x = (i + between(hash, 1, 0.34, 0.66)) * SPACING;
-    const y = (j + between(hash, 2, 0.34, 0.66)) * SPACING;
+  const spacing = SPACING * scale;
+  return createSiteGrid(spacing, seed + 1201, (i, j, hash) => {
+    const x = (i + between(hash, 1, 0.34, 0.66)) * spacing;
+    const y = (j + between(hash, 2, 0.34, 0.66)) * spacing;
     const rank = rankAt(x, y);
     if (rank < seaRank + 0.03) return null;
     const district = drawDistrict(hash, rank);
-    return district === null ? null : { x, y, radius: between(hash, 3, 370, 520), district, hash };
+    if (district === null) return null;
+    const radius = between(hash, 3, 370, 520) * scale;
+    return { x, y, radius, ring: RING[district] * scale, district, hash };
   });
 }
 
@@ -114,7 +120,7 @@ export function fringeAt(x: number, y: number, seed: number): number {
 
 /** Whether the ring (or inside) of a zone covers (x, y). */
 export function isInRing(zone: Zone, x: number, y: number, seed: number): boolean {
-  return zoneGap(zone, x, y) + fringeAt(x, y, seed) < RING[zone.district];
+  return zoneGap(zone, x, y) + fringeAt(x, y, seed) < zone.ring;
 }
 
 /** A piece of a zone's mosaic. */
