@@ -27,6 +27,18 @@ export async function readClasses(path: string): Promise<Raster & { codes: numbe
   return { width: image.getWidth(), height: image.getHeight(), classes, codes };
 }
 
+/** The middle of a raster, at most `size` pixels a side. */
+function cropMiddle(
+  { width, height, classes }: Raster,
+  size: number,
+): { raster: Raster; left: number; top: number } {
+  const [w, h] = [Math.min(size, width), Math.min(size, height)];
+  const [left, top] = [Math.floor((width - w) / 2), Math.floor((height - h) / 2)];
+  const crop = new Uint8Array(w * h);
+  for (let y = 0; y < h; y++) crop.set(classes.subarray((top + y) * width + left).subarray(0, w), y * w);
+  return { raster: { width: w, height: h, classes: crop }, left, top };
+}
+
 /** Traces real rasters and compares with a flood fill. */
 export function describeFaces(names: readonly string[]): void {
   describe.each(names)('%s', (name) => {
@@ -45,13 +57,7 @@ export function describeFaces(names: readonly string[]): void {
     });
 
     it('holds in every detail on a crop', async () => {
-      const { width, height, classes } = await readClasses(path);
-      const size = Math.min(150, width, height);
-      const [left, top] = [Math.floor((width - size) / 2), Math.floor((height - size) / 2)];
-      const crop = new Uint8Array(size * size);
-      for (let y = 0; y < size; y++)
-        crop.set(classes.subarray((top + y) * width + left).subarray(0, size), y * size);
-      expect(checkTrace({ width: size, height: size, classes: crop })).toEqual([]);
+      expect(checkTrace(cropMiddle(await readClasses(path), 120).raster)).toEqual([]);
     });
   });
 }
@@ -78,18 +84,19 @@ function canonical(ring: readonly (readonly [number, number])[]): string {
   return [...corners.slice(start), ...corners.slice(0, start)].join(' ');
 }
 
-/** GDAL cuts rings where they touch themselves in other ways; the edges between corners say the same either way. */
+/** A polygon as text, without regard to the order of its rings. */
 function polygonKey(code: number, rings: readonly (readonly (readonly [number, number])[])[]): string {
   return `${code}: ${rings.map(canonical).sort().join(' | ')}`;
 }
 
-/** Compares real rasters' polygons with those of gdal_polygonize. */
-export function describeAgainstGdal(names: readonly string[]): void {
+/** Compares the polygons of real rasters, or of their middles of `size` pixels a side, with gdal_polygonize's. */
+export function describeAgainstGdal(names: readonly string[], size = Number.POSITIVE_INFINITY): void {
   describe.skipIf(!needTool('gdal-python'))('gdal_polygonize', () => {
     it.each(names)('gives the same set of polygons: %s', async (name) => {
       const source = sharedFile(name);
       const folder = mkdtempSync(join(tmpdir(), 'frustum-gdal-'));
-      const raster = await readClasses(source);
+      const { codes, ...whole } = await readClasses(source);
+      const { raster, left, top } = cropMiddle(whole, size);
       const out = join(folder, 'gdal.geojson');
       // On a plane with a pixel a unit, so that coordinates are whole numbers: column, -row.
       const bare = join(folder, 'bare.tif');
@@ -97,6 +104,8 @@ export function describeAgainstGdal(names: readonly string[]): void {
         '-q',
         '-a_srs',
         'EPSG:3857',
+        '-srcwin',
+        ...[left, top, raster.width, raster.height].map(String),
         '-a_ullr',
         '0',
         '0',
@@ -116,7 +125,7 @@ export function describeAgainstGdal(names: readonly string[]): void {
         polygonKey(properties.code, geometry.coordinates),
       );
       const ours = coverageOf(raster, gridOf(raster, null, null)).features.map((f) =>
-        polygonKey(raster.codes[f.classId]!, toPolygons(f.geometry)[0]!),
+        polygonKey(codes[f.classId]!, toPolygons(f.geometry)[0]!),
       );
       const missing = new Set(theirs);
       for (const key of ours) missing.delete(key);
