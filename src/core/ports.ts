@@ -45,6 +45,12 @@ export interface VectorSink {
    */
   write(feature: CoverageFeature): Promise<void> | undefined;
   /**
+   * Does all that can still fail short of putting the file in its place: several outputs can so be made to appear
+   * together. `close` does it where it was not called.
+   * @throws SourceError
+   */
+  finish?(): Promise<void>;
+  /**
    * Finishes the file and puts it in its place.
    * @throws SourceError
    */

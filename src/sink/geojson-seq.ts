@@ -14,7 +14,7 @@ export async function openGeoJsonSeqSink(options: {
   readonly path: string;
   readonly grid: Grid;
 }): Promise<VectorSink> {
-  const file = await openJsonFile(options.path);
+  const file = await openJsonFile(options.path, () => '');
   const writeFeature = createFeatureWriter(file.json, coverageSpace(options.grid));
   return {
     path: file.path,
@@ -23,6 +23,7 @@ export async function openGeoJsonSeqSink(options: {
       file.json.text('\n');
       return file.settle();
     },
+    finish: () => file.finish(),
     close: () => file.commit(),
     abort: () => file.abort(),
   };

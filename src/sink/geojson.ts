@@ -27,8 +27,11 @@ export interface GeoJsonSinkOptions {
 export async function openGeoJsonSink(options: GeoJsonSinkOptions): Promise<VectorSink> {
   const { path, grid, name = 'landcover', metadata } = options;
   const space = coverageSpace(grid);
-  const file = await openJsonFile(path);
   const bounds = createBounds();
+  const file = await openJsonFile(path, () => {
+    const box = bounds.box();
+    return box === null ? '\n]}\n' : `\n],"bbox":${JSON.stringify(box)}}\n`;
+  });
   const writeFeature = createFeatureWriter(file.json, space);
   let count = 0;
   file.json.text(
@@ -45,11 +48,8 @@ export async function openGeoJsonSink(options: GeoJsonSinkOptions): Promise<Vect
       writeFeature(feature);
       return file.settle();
     },
-    close() {
-      const box = bounds.box();
-      file.json.text(box === null ? '\n]}\n' : `\n],"bbox":${JSON.stringify(box)}}\n`);
-      return file.commit();
-    },
+    finish: () => file.finish(),
+    close: () => file.commit(),
     abort: () => file.abort(),
   };
 }

@@ -11,13 +11,21 @@ export interface JsonFile {
    * @throws SourceError, after removing the file
    */
   settle(): Promise<void> | undefined;
+  /**
+   * Ends the text and waits until all of it is written; once, however often it is called.
+   * @throws SourceError, after removing the file
+   */
+  finish(): Promise<void>;
   /** @throws SourceError, after removing the file */
   commit(): Promise<void>;
   abort(): Promise<void>;
 }
 
-/** @throws SourceError if the file cannot be made. */
-export async function openJsonFile(path: string): Promise<JsonFile> {
+/**
+ * @param tail gives the last text, when all else is written.
+ * @throws SourceError if the file cannot be made.
+ */
+export async function openJsonFile(path: string, tail: () => string): Promise<JsonFile> {
   const file = await openAtomicFile(path);
   let pending: Promise<void>[] = [];
   const json = new JsonBytes((bytes) => pending.push(file.write(bytes)));
@@ -31,13 +39,21 @@ export async function openJsonFile(path: string): Promise<JsonFile> {
       throw error;
     }
   };
+  let finished = false;
+  const finish = async () => {
+    if (finished) return;
+    finished = true;
+    json.text(tail());
+    json.flush();
+    await settle();
+  };
   return {
     path: file.path,
     json,
     settle: () => (pending.length === 0 ? undefined : settle()),
+    finish,
     async commit() {
-      json.flush();
-      await settle();
+      await finish();
       await file.commit();
     },
     abort: () => file.abort(),

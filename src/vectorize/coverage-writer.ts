@@ -12,7 +12,12 @@ export interface CoverageWriter {
    * @throws TopologyError, UnsupportedError, SourceError
    */
   writeRows(rows: ClassRows): Promise<void>;
-  /** Traces what is left, checks that each valid pixel is in exactly one feature, and closes the sinks. */
+  /**
+   * Hands out what is left and checks that each valid pixel is in exactly one feature; the sinks stay open, for who
+   * wants several outputs to appear together. To be called once, and not with {@link close}.
+   */
+  finish(): Promise<CoverageSummary>;
+  /** {@link finish}, and then closes the sinks. */
   close(): Promise<CoverageSummary>;
   /** Aborts the sinks: nothing of them stays. */
   abort(): Promise<void>;
@@ -41,6 +46,11 @@ export function createCoverageWriter(options: {
     }
     ready = [];
   };
+  const finish = async () => {
+    const summary = tracer.finish();
+    await drain();
+    return summary;
+  };
   return {
     async writeRows(rows) {
       for (const slice of sliceRows(rows, grid.width)) {
@@ -48,9 +58,9 @@ export function createCoverageWriter(options: {
         await drain();
       }
     },
+    finish,
     async close() {
-      const summary = tracer.finish();
-      await drain();
+      const summary = await finish();
       for (const sink of sinks) await sink.close();
       return summary;
     },

@@ -181,6 +181,16 @@ describe('a file of features', () => {
     await sink.abort();
   });
 
+  it('is whole but not yet there when finished, and closing it then changes no byte', async () => {
+    const own = mkdtempSync(join(folder, 'finish-'));
+    const sink = await openGeoJsonSink({ path: join(own, 'x.geojson'), grid: lonLatGrid });
+    await sink.write(simple);
+    await sink.finish?.();
+    expect(readdirSync(own)).not.toContain('x.geojson');
+    await sink.close();
+    expect(JSON.parse(readFileSync(join(own, 'x.geojson'), 'utf8')).features.length).toBe(1);
+  });
+
   it('names its path where it cannot be made', async () => {
     writeFileSync(join(folder, 'file'), '');
     const path = join(folder, 'file', 'x.geojsonl');

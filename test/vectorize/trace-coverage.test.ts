@@ -144,6 +144,20 @@ describe('coverage features', () => {
     expect(sink.calls).toEqual(['abort']);
   });
 
+  it('leave the sinks open when finished but not closed', async () => {
+    const raster = rasterOf('01', '22');
+    const sink = listSink();
+    const writer = createCoverageWriter({
+      grid: gridOf(raster, null, null),
+      classes: CLASSES,
+      sinks: [sink],
+    });
+    await writer.writeRows({ y: 0, rowCount: 2, classes: raster.classes, confidence: raster.classes });
+    expect((await writer.finish()).faces).toBe(3);
+    expect(sink.features.length).toBe(3);
+    expect(sink.calls).toEqual([]);
+  });
+
   it('refuse a raster that is cut short', () => {
     const tracer = createCoverageTracer({
       grid: { width: 2, height: 3, transform: null, crs: null },
