@@ -1,6 +1,6 @@
 import { ConfigError } from '../core/errors.ts';
 import type { ClassRows } from '../core/raster.ts';
-import { countPairs, createPairCounts } from './confusion.ts';
+import { countPairs, createPairCounts, type PairCounts } from './confusion.ts';
 import { type Evaluation, type ScoreOptions, scorePairs } from './score.ts';
 
 /** The class values of rows: what a comparison needs of {@link ClassRows}. */
@@ -17,6 +17,19 @@ export async function evaluateRasters(
   options: ScoreOptions,
 ): Promise<Evaluation> {
   const counts = createPairCounts();
+  await countRasters(counts, predicted, truth);
+  return scorePairs(counts, options);
+}
+
+/**
+ * Adds the pixel pairs of two class rasters to `counts`, so that several scenes can be scored as one.
+ * @throws ConfigError if the two differ in width or height
+ */
+export async function countRasters(
+  counts: PairCounts,
+  predicted: AsyncIterable<LabelRows>,
+  truth: AsyncIterable<LabelRows>,
+): Promise<void> {
   const left = createRowCursor(predicted);
   const right = createRowCursor(truth);
   try {
@@ -38,7 +51,6 @@ export async function evaluateRasters(
   } finally {
     await Promise.allSettled([left.close(), right.close()]);
   }
-  return scorePairs(counts, options);
 }
 
 function sizeError(how: string): ConfigError {
