@@ -82,9 +82,15 @@ function nameOf(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null): str
       : [TiffTagGeo.GTCitationGeoKey, TiffTagGeo.GeodeticCitationGeoKey];
   for (const id of citations) {
     const text = keys.get(id);
-    if (typeof text === 'string' && text.trim() !== '') return text.trim();
+    if (typeof text === 'string' && text.trim() !== '') return shortName(text);
   }
   return epsg === null ? `user-defined ${kind}` : `EPSG:${epsg}`;
+}
+
+/** ERDAS and Esri write whole paragraphs; the name is a line of them. */
+function shortName(citation: string): string {
+  const named = /(?:PCS|Projection|GCS) Name\s*=\s*([^\n|]+)/.exec(citation)?.[1];
+  return (named ?? citation.trim().split(/[\n|]/)[0]!).trim();
 }
 
 function unitOf(keys: GeoKeyValues): number | null {
@@ -111,10 +117,12 @@ async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number |
     // Units other than degrees have no place in a proj4 definition of longitude and latitude.
     return Math.abs(factor.x - 1) < 1e-9 ? { proj4, metresPerUnit: null } : null;
   }
-  // The library wants coordinates multiplied to metres first; +to_meter says the same within the definition.
-  const definition =
-    factor.x === 1 ? proj4 : `${proj4.replace(/\s*\+(units|to_meter)=\S+/g, '')} +to_meter=${factor.x}`;
-  return { proj4: definition, metresPerUnit: factor.x };
+  // The library wants coordinates multiplied to metres first; +to_meter says the same within the definition. What the
+  // file says of its unit goes before what its code implies, as in GDAL.
+  const implied = Number(/\+to_meter=(\S+)/.exec(proj4)?.[1] ?? factor.x);
+  const metresPerUnit = unitOf(keys) ?? implied;
+  const bare = proj4.replace(/\s*\+(units|to_meter)=\S+/g, '');
+  return { proj4: metresPerUnit === 1 ? bare : `${bare} +to_meter=${metresPerUnit}`, metresPerUnit };
 }
 
 /** The keys under the names that the library knows, without those that would mislead it. */
@@ -142,6 +150,10 @@ function repairProj4(definition: string): string {
   const latitude = polar ? /\+lat_ts=(-?[\d.]+)/.exec(proj4)?.[1] : undefined;
   if (latitude !== undefined) {
     proj4 = proj4.replace('+proj=stere', `+proj=stere +lat_0=${Number(latitude) < 0 ? -90 : 90}`);
+  }
+  // These two know a latitude of true scale, not a standard parallel.
+  if (/\+proj=(eqc|merc)\b.*\+lat_1=/.test(proj4)) {
+    proj4 = proj4.replace(/\s*\+lat_ts=0(?=\s)/, '').replace('+lat_1=', '+lat_ts=');
   }
   return proj4;
 }

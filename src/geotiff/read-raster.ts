@@ -110,8 +110,8 @@ export async function openRaster(
 }
 
 /**
- * Offsets and stored sizes of all blocks, in the order of the TIFF specification. Tables that are too short are filled
- * up with zeros, which mean blocks that were left out, as libtiff does; unlike it, this is said aloud.
+ * Offsets and stored sizes of all blocks, in the order of the TIFF specification. Tables that are a little short are
+ * filled up with zeros, which mean blocks that were left out, as libtiff does; unlike it, this is said aloud.
  */
 async function readBlockTable(header: TiffHeader, directory: Directory, layout: ImageLayout) {
   const planes = layout.planar ? layout.samples : 1;
@@ -123,9 +123,11 @@ async function readBlockTable(header: TiffHeader, directory: Directory, layout: 
     const table = own ?? (await directory.numbers(strips));
     if (table === null || table.length >= expected) return table;
     const what = `${layout.tiled ? 'Tile' : 'Strip'}${name}`;
-    warnings.push(
-      `${header.url}: ${what} of image ${directory.index} lists ${table.length} of ${expected} blocks; the others read as no data`,
-    );
+    const said = `${header.url}: ${what} of image ${directory.index} lists ${table.length} of ${expected} blocks`;
+    if (table.length * 2 < expected) {
+      throw new FormatError(`${said}; the file is damaged`, { url: header.url, what });
+    }
+    warnings.push(`${said}; the others read as no data`);
     return [...table, ...new Array<number>(expected - table.length).fill(0)];
   };
   const offsets = await read(TiffTag.TileOffsets, TiffTag.StripOffsets, 'Offsets');

@@ -10,7 +10,11 @@ const outcomes = new Map<string, HostileOutcome>();
 beforeAll(() => {
   const child = path.resolve('test/geotiff/hostile-child.ts');
   const args = ['--max-old-space-size=512', '--import', 'tsx', child];
-  const out = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 26 });
+  const out = execFileSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 120_000,
+    maxBuffer: 1 << 26,
+  });
   for (const line of out.trim().split('\n')) {
     const outcome = JSON.parse(line) as HostileOutcome;
     outcomes.set(outcome.file, outcome);

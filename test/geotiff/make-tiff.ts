@@ -26,7 +26,11 @@ export interface TestImage {
   readonly subfileType?: number;
 }
 
-type Entry = readonly [tag: number, type: 'ascii' | 'short' | 'long' | 'double', values: readonly number[] | string];
+type Entry = readonly [
+  tag: number,
+  type: 'ascii' | 'short' | 'long' | 'double',
+  values: readonly number[] | string,
+];
 const TYPE = { ascii: 2, short: 3, long: 4, double: 12 } as const;
 const SIZE = { ascii: 1, short: 2, long: 4, double: 8 } as const;
 
@@ -82,7 +86,8 @@ export function makeTiff(images: readonly TestImage[]): Uint8Array {
     if (bigTiff) view.setBigUint64(where, BigInt(to), little);
     else view.setUint32(where, to, little);
   }
-  return file;
+  // A Buffer’s slice shares memory; tests want copies.
+  return new Uint8Array(file);
 }
 
 export function writeTiff(path: string, ...images: readonly TestImage[]): string {

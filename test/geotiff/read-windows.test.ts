@@ -7,7 +7,16 @@ import { BlockCache } from '../../src/io/block-cache.ts';
 import { makeTiff, type TestImage } from './make-tiff.ts';
 import { memorySource } from './memory-source.ts';
 
-const TYPES = { Uint8Array, Int8Array, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array, Float64Array };
+const TYPES = {
+  Uint8Array,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+};
 
 function fill(kind: keyof typeof TYPES, length: number, seed: number): SampleArray {
   const out = new TYPES[kind](length);
@@ -33,11 +42,13 @@ const image = fc
     tiled: fc.boolean(),
     rowsPerStrip: fc.integer({ min: 1, max: 20 }),
   })
-  .map(({ kind, seed, tiled, ...rest }): TestImage => ({
-    ...rest,
-    ...(tiled && { tile: 16 }),
-    samples: fill(kind, rest.width * rest.height * rest.bands, seed),
-  }));
+  .map(
+    ({ kind, seed, tiled, ...rest }): TestImage => ({
+      ...rest,
+      ...(tiled && { tile: 16 }),
+      samples: fill(kind, rest.width * rest.height * rest.bands, seed),
+    }),
+  );
 
 /** A window and bands of an image, by fractions. */
 const cut = fc.record({

@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeLzw } from '../../src/geotiff/decode-lzw.ts';
+import { decodePackBits } from '../../src/geotiff/decode-packbits.ts';
+import { undoFloatingPoint, undoHorizontal } from '../../src/geotiff/undo-predictor.ts';
+import { reverseBits, unpackSamples } from '../../src/geotiff/unpack-samples.ts';
+
+/** TIFF LZW, high bit first, the slow and obvious way. */
+function encodeLzw(input: Uint8Array): Uint8Array {
+  const out: number[] = [];
+  let bits = 0;
+  let bitCount = 0;
+  let width = 9;
+  const put = (code: number) => {
+    bits = bits * 2 ** width + code;
+    bitCount += width;
+    while (bitCount >= 8) {
+      bitCount -= 8;
+      out.push(Math.floor(bits / 2 ** bitCount) & 255);
+      bits %= 2 ** bitCount;
+    }
+  };
+  let table = new Map<string, number>();
+  let next = 258;
+  const clear = () => {
+    put(256);
+    table = new Map(Array.from({ length: 256 }, (_, i) => [String.fromCharCode(i), i]));
+    next = 258;
+    width = 9;
+  };
+  clear();
+  let run = '';
+  for (const byte of input) {
+    const longer = run + String.fromCharCode(byte);
+    if (table.has(longer)) {
+      run = longer;
+      continue;
+    }
+    put(table.get(run)!);
+    table.set(longer, next++);
+    if (next === 512) width = 10;
+    else if (next === 1024) width = 11;
+    else if (next === 2048) width = 12;
+    else if (next === 4095) clear();
+    run = String.fromCharCode(byte);
+  }
+  if (run !== '') {
+    put(table.get(run)!);
+    next++;
+    if (next === 512) width = 10;
+    else if (next === 1024) width = 11;
+    else if (next === 2048) width = 12;
+  }
+  put(257);
+  if (bitCount > 0) out.push((bits * 2 ** (8 - bitCount)) & 255);
+  return Uint8Array.from(out);
+}
+
+/** Bytes that repeat enough to use long codes, and few enough values to fill the table. */
+const compressible = fc
+  .tuple(fc.integer({ min: 1, max: 256 }), fc.integer({ min: 0, max: 20_000 }), fc.integer())
+  .map(([values, length, seed]) => {
+    let state = seed >>> 0;
+    return Uint8Array.from({ length }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return (state >>> 16) % values;
+    });
+  });
+
+describe('LZW', () => {
+  test('undoes what an independent encoder did', () => {
+    fc.assert(
+      fc.property(compressible, (bytes) => {
+        expect(Buffer.compare(decodeLzw(encodeLzw(bytes), bytes.length)!, bytes)).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('a run of one byte, where each code is the one being made', () => {
+    const bytes = new Uint8Array(300_000).fill(7);
+    expect(Buffer.compare(decodeLzw(encodeLzw(bytes), bytes.length)!, bytes)).toBe(0);
+  });
+
+  test('a cut stream gives what there is; a code beyond the table gives nothing', () => {
+    const bytes = new Uint8Array(1000).map((_, i) => i);
+    const encoded = encodeLzw(bytes);
+    const half = decodeLzw(encoded.slice(0, encoded.length / 2), bytes.length)!;
+    expect(half.length).toBeLessThan(bytes.length);
+    expect(Buffer.compare(half, bytes.slice(0, half.length))).toBe(0);
+    // 256 (clear), then 300.
+    expect(decodeLzw(Uint8Array.from([0x80, 0x4b, 0]), 10)).toBeNull();
+  });
+
+  test('never writes beyond, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 0, max: 600 }), (bytes, length) => {
+        expect(decodeLzw(bytes, length)?.length ?? 0).toBeLessThanOrEqual(length);
+        expect(decodePackBits(bytes, length).length).toBeLessThanOrEqual(length);
+      }),
+    );
+  });
+});
+
+test('PackBits: the example of TIFF 6.0, page 42', () => {
+  const packed = [0xfe, 0xaa, 0x02, 0x80, 0x00, 0x2a, 0xfd, 0xaa, 0x03, 0x80, 0x00, 0x2a, 0x22, 0xf7, 0xaa];
+  const plain = `aa aa aa 80 00 2a aa aa aa aa 80 00 2a 22 ${'aa '.repeat(10)}`.trim();
+  expect(Buffer.from(decodePackBits(Uint8Array.from(packed), 24)).toString('hex')).toBe(
+    plain.replaceAll(' ', ''),
+  );
+});
+
+describe('predictors', () => {
+  test('horizontal differencing wraps around and starts anew in each row', () => {
+    const samples = Uint8Array.from([10, 200, 100, 100, 1, 2, 3, 4]);
+    undoHorizontal(samples, 4, 2);
+    expect([...samples]).toEqual([10, 200, 110, 44, 1, 2, 4, 6]);
+    const words = Uint16Array.from([65535, 2, 65535]);
+    undoHorizontal(words, 3, 1);
+    expect([...words]).toEqual([65535, 1, 0]);
+  });
+
+  test('floating point: planes of bytes, differenced, in both byte orders of the machine', () => {
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 40 }), (list) => {
+        const floats = Float32Array.from(list);
+        const bytes = new Uint8Array(floats.length * 4);
+        const view = new DataView(floats.buffer);
+        for (let i = 0; i < floats.length; i++) {
+          const word = view.getUint32(i * 4, true);
+          for (let plane = 0; plane < 4; plane++)
+            bytes[plane * floats.length + i] = word >>> (24 - 8 * plane);
+        }
+        for (let i = bytes.length - 1; i > 0; i--) bytes[i] = bytes[i]! - bytes[i - 1]!;
+        const little = undoFloatingPoint(bytes.slice(), floats.length, 4, 1, true);
+        expect(Buffer.compare(little, new Uint8Array(floats.buffer))).toBe(0);
+        const big = undoFloatingPoint(bytes, floats.length, 4, 1, false);
+        expect(Buffer.compare(Buffer.from(big).swap32(), little)).toBe(0);
+      }),
+    );
+  });
+});
+
+test('small samples are unpacked high bits first, rows from byte borders', () => {
+  expect([...unpackSamples(Uint8Array.from([0b10110000, 0b01000000]), 1, 3, 2)]).toEqual([1, 0, 1, 0, 1, 0]);
+  expect([...unpackSamples(Uint8Array.from([0b11100100, 0b01000000]), 2, 5, 1)]).toEqual([3, 2, 1, 0, 1]);
+  expect([...unpackSamples(Uint8Array.from([0xa5, 0x30]), 4, 3, 1)]).toEqual([10, 5, 3]);
+  const bytes = Uint8Array.from([0b00000001, 0b11010010]);
+  reverseBits(bytes);
+  expect([...bytes]).toEqual([0b10000000, 0b01001011]);
+});

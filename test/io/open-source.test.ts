@@ -1,0 +1,100 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AbortedError } from '../../src/core/errors.ts';
+import { openByteSource } from '../../src/io/open-source.ts';
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'frustum-io-'));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe('a local file', () => {
+  test('is read by path and by file: URL, spaces and all', async () => {
+    const file = path.join(dir, 'a file #1.bin');
+    writeFileSync(
+      file,
+      Uint8Array.from({ length: 1000 }, (_, i) => i),
+    );
+    for (const url of [file, pathToFileURL(file).href]) {
+      const source = await openByteSource(url);
+      expect(source.sizeBytes).toBe(1000);
+      expect([...(await source.read(254, 4))]).toEqual([254, 255, 0, 1]);
+      expect((await source.read(1000, 0)).length).toBe(0);
+      await source.close();
+      await source.close();
+    }
+  });
+
+  test('is not read past its end, nor with nonsense', async () => {
+    const file = path.join(dir, 'short.bin');
+    writeFileSync(file, 'abc');
+    const source = await openByteSource(file);
+    for (const [offset, length] of [
+      [0, 4],
+      [3, 1],
+      [-1, 1],
+      [0, Number.NaN],
+      [0.5, 1],
+      [2 ** 60, 1],
+    ] as const) {
+      await expect(source.read(offset, length)).rejects.toMatchObject({ tag: 'SourceError', url: file });
+    }
+    await source.close();
+  });
+
+  test('that shrinks under the reader is an error, not zeros', async () => {
+    const file = path.join(dir, 'shrinking.bin');
+    writeFileSync(file, new Uint8Array(100));
+    const source = await openByteSource(file);
+    truncateSync(file, 10);
+    await expect(source.read(0, 100)).rejects.toThrow(/became shorter while it was read: wanted 100 bytes/);
+    await source.close();
+  });
+
+  test('is not read once the caller has left', async () => {
+    const file = path.join(dir, 'left.bin');
+    writeFileSync(file, 'abc');
+    const source = await openByteSource(file);
+    await expect(source.read(0, 1, AbortSignal.abort())).rejects.toBeInstanceOf(AbortedError);
+    await source.close();
+  });
+});
+
+describe('what cannot be opened says so', () => {
+  test('a missing file, a directory, a file below a file', async () => {
+    const missing = path.join(dir, 'missing.tif');
+    await expect(openByteSource(missing)).rejects.toMatchObject({
+      tag: 'SourceError',
+      status: 'ENOENT',
+      retryable: false,
+      message: `${missing} does not exist; check the path`,
+    });
+    mkdirSync(path.join(dir, 'folder'));
+    await expect(openByteSource(path.join(dir, 'folder'))).rejects.toMatchObject({ status: 'EISDIR' });
+    writeFileSync(path.join(dir, 'plain'), '');
+    await expect(openByteSource(path.join(dir, 'plain', 'x.tif'))).rejects.toMatchObject({
+      status: 'ENOTDIR',
+    });
+    await expect(openByteSource('/dev/null')).rejects.toThrow(/is not a regular file/);
+  });
+
+  test.skipIf(process.getuid?.() === 0)('an unreadable file', async () => {
+    const file = path.join(dir, 'secret.tif');
+    writeFileSync(file, 'x');
+    chmodSync(file, 0);
+    await expect(openByteSource(file)).rejects.toMatchObject({ status: 'EACCES', retryable: false });
+  });
+
+  test('a scheme that is not read, without its secrets', async () => {
+    const signed = 'https://user:pass@host/a.tif?X-Amz-Signature=abc';
+    const error = await openByteSource(signed).catch((caught: Error) => caught);
+    expect(error).toMatchObject({ tag: 'UnsupportedError', feature: 'https: sources' });
+    expect((error as Error).message).toMatch(/^https:\/\/host\/a\.tif: /);
+    expect((error as Error).message).not.toMatch(/pass|Signature/);
+    await expect(openByteSource('s3://bucket/key.tif')).rejects.toMatchObject({ feature: 's3: sources' });
+  });
+});
