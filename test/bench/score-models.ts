@@ -7,12 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import {
-  confusionMatrix,
-  countPairs,
-  createPairCounts,
-  type PairCounts,
-} from '../../src/evaluate/confusion.ts';
+import { createPairCounts, type PairCounts } from '../../src/evaluate/confusion.ts';
 import { countRasters } from '../../src/evaluate/evaluate-rasters.ts';
 import { formatEvaluation } from '../../src/evaluate/format-evaluation.ts';
 import { scorePairs } from '../../src/evaluate/score.ts';
