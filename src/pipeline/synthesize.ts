@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseColor } from '../core/classes.ts';
 import { AbortedError } from '../core/errors.ts';
 import { createTiffWriter, type TiffWriter } from '../geotiff/write-tiff.ts';
-import { writeFileAtomic } from '../io/atomic-file.ts';
+import { writeError, writeFileAtomic } from '../io/atomic-file.ts';
 import { createSynthScene, type SynthOptions } from '../synth/scene.ts';
 
 /** File names in the output folder. */
@@ -38,7 +38,9 @@ export async function synthesize(options: SynthesizeOptions): Promise<Synthesize
   const path = (file: keyof typeof SYNTH_FILES) => join(resolve(outDir), SYNTH_FILES[file]);
   const pixelCounts = scene.classes.map(() => 0);
   // Parameters of an earlier run must not stand beside the pixels of this one.
-  await rm(path('parameters'), { force: true });
+  await rm(path('parameters'), { force: true }).catch((cause) => {
+    throw writeError(path('parameters'), cause);
+  });
   const writers: TiffWriter[] = [];
   try {
     const pixels = await createTiffWriter({

@@ -14,7 +14,7 @@ export interface SynthOptions {
   /** Pixels, 1 to 200 000 an axis. */
   readonly width: number;
   readonly height: number;
-  /** An integer; the same size and seed make the same bits on any machine. */
+  /** 0 to 4294967295; the same size and seed make the same bits on any machine. Another size makes another land. */
   readonly seed: number;
   /** Metres a pixel; Gaofen-2's 4 m by default. It sets the georeference only, not the look. */
   readonly pixelSizeM?: number;
@@ -64,8 +64,8 @@ export function createSynthScene(options: SynthOptions): SynthScene {
       });
     }
   }
-  if (!Number.isSafeInteger(seed)) {
-    throw new ConfigError(`Synthetic scene: seed must be an integer, got ${seed}.`, {
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
+    throw new ConfigError(`Synthetic scene: seed must be an integer from 0 to 4294967295, got ${seed}.`, {
       pointer: '/seed',
       value: seed,
     });
@@ -109,8 +109,8 @@ export function createSynthScene(options: SynthOptions): SynthScene {
 
 /** Rows in the generator's own steps: the blur needs the row below, so each step lags one row behind its strip. */
 function* makeRows(width: number, height: number, seed: number, bits: 8 | 16): Generator<SynthRows> {
-  // Seeds of neighbouring numbers must not share their noise.
-  const mixed = hash2(seed | 0, Math.floor(seed / 4294967296), 0x5eed);
+  // Parts of the land add small numbers to the seed: neighbouring seeds must be far apart by then.
+  const mixed = hash2(seed, 0, 0x5eed);
   const land = makeGeography(width, height, mixed);
   const painter = createStripPainter(land, makeTextures(mixed), width, height, mixed);
   // Rows 0 and 1 hold the last two of the strip before.

@@ -1,4 +1,4 @@
-import { hash2, unit, valueNoise } from './hash.ts';
+import { hash2, unit } from './hash.ts';
 
 /** Side of a texture tile; tiles repeat without a seam. */
 export const TILE = 512;
@@ -27,32 +27,57 @@ export function makeTextures(seed: number): Textures {
   };
 }
 
-/** Periodic value noise: `counts[i]` waves a tile with strength `strengths[i]`. */
+/** Periodic noise: `counts[i]` waves a tile with strength `strengths[i]`. */
 function noiseTile(seed: number, counts: readonly number[], strengths: readonly number[]): Int8Array {
-  const tile = new Int8Array(TILE * TILE);
-  for (let y = 0; y < TILE; y++) {
-    for (let x = 0; x < TILE; x++) {
-      let sum = 0;
-      for (let o = 0; o < counts.length; o++) {
-        sum +=
-          strengths[o]! *
-          periodicNoise(seed + o, (x * counts[o]!) / TILE, (y * counts[o]!) / TILE, counts[o]!);
-      }
-      tile[y * TILE + x] = Math.max(-127, Math.min(127, Math.round(sum)));
-    }
-  }
-  return tile;
+  const sum = new Float64Array(TILE * TILE);
+  counts.forEach((count, o) => {
+    addPeriodicNoise(sum, seed + o, count, strengths[o]!);
+  });
+  return Int8Array.from(sum, (v) => Math.max(-127, Math.min(127, Math.round(v))));
 }
 
-function periodicNoise(seed: number, x: number, y: number, period: number): number {
-  // Blends the noise with its copies one period away, so that opposite edges of the tile meet.
-  const wx = x / period;
-  const wy = y / period;
-  const near = valueNoise(seed, x, y) * (1 - wx) + valueNoise(seed, x - period, y) * wx;
-  const far = valueNoise(seed, x, y - period) * (1 - wx) + valueNoise(seed, x - period, y - period) * wx;
-  // Blending averages; dividing by the blend's norm restores the contrast.
-  const norm = Math.sqrt((wx * wx + (1 - wx) * (1 - wx)) * (wy * wy + (1 - wy) * (1 - wy)));
-  return (near * (1 - wy) + far * wy) / norm;
+/**
+ * Adds value noise of `period` waves a tile: noise blended with its copies one period away, so that opposite edges
+ * meet. Blending averages; dividing by the blend's norm restores the contrast.
+ */
+function addPeriodicNoise(sum: Float64Array, seed: number, period: number, strength: number): void {
+  const side = 2 * period + 1;
+  const corner = new Float64Array(side * side);
+  for (let j = 0; j < side; j++) {
+    for (let i = 0; i < side; i++) corner[j * side + i] = hash2(seed, i - period, j - period);
+  }
+  const cell = new Int32Array(TILE);
+  const fade = new Float64Array(TILE);
+  const weight = new Float64Array(TILE);
+  for (let p = 0; p < TILE; p++) {
+    const at = (p * period) / TILE;
+    const f = at - Math.floor(at);
+    cell[p] = Math.floor(at);
+    fade[p] = f * f * f * (f * (f * 6 - 15) + 10);
+    weight[p] = at / period;
+  }
+  for (let y = 0, k = 0; y < TILE; y++) {
+    const v = fade[y]!;
+    const wy = weight[y]!;
+    for (let x = 0; x < TILE; x++, k++) {
+      const u = fade[x]!;
+      const wx = weight[x]!;
+      const home = (cell[y]! + period) * side + cell[x]! + period;
+      const above = home - period * side;
+      const near = blend(corner, home, side, u, v) * (1 - wx) + blend(corner, home - period, side, u, v) * wx;
+      const far =
+        blend(corner, above, side, u, v) * (1 - wx) + blend(corner, above - period, side, u, v) * wx;
+      const norm = Math.sqrt((wx * wx + (1 - wx) * (1 - wx)) * (wy * wy + (1 - wy) * (1 - wy)));
+      sum[k] = sum[k]! + strength * ((near * (1 - wy) + far * wy) / norm);
+    }
+  }
+}
+
+/** Random corner values (uint32) blended within a cell, in [-1, 1]. */
+function blend(corner: Float64Array, at: number, side: number, u: number, v: number): number {
+  const top = corner[at]! + (corner[at + 1]! - corner[at]!) * u;
+  const bottom = corner[at + side]! + (corner[at + side + 1]! - corner[at + side]!) * u;
+  return (top + (bottom - top) * v) / 2147483648 - 1;
 }
 
 /** Tree crowns as lit domes on dark ground, one in each jittered cell of about `spacing` pixels. */
