@@ -91,6 +91,7 @@ export async function openRaster(
     layout,
     warnings,
     async read(window, bands, signal) {
+      assertInside(layout, window, bands);
       const out = allocateSamples(layout.type, window.width * window.height * bands.length);
       for (const batch of batches(layout, planBlocks(layout, window, bands))) {
         if (signal?.aborted) throw new AbortedError(`reading ${header.url} was stopped`);
@@ -183,6 +184,17 @@ function ownMemory(samples: SampleArray, layout: ImageLayout): SampleArray {
   if (samples.buffer.byteLength <= samples.byteLength + 4096) return samples;
   const bytes = new Uint8Array(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
   return viewSamples(layout.type, bytes, samples.length);
+}
+
+/** A window or band outside the image is a caller's defect; blocks that do not exist would read as no data. */
+function assertInside(layout: ImageLayout, window: Window, bands: readonly number[]): void {
+  const { x, y, width, height } = window;
+  const whole = [x, y, width, height].every(Number.isInteger) && width > 0 && height > 0;
+  const inside = x >= 0 && y >= 0 && x + width <= layout.width && y + height <= layout.height;
+  if (whole && inside && bands.every((band) => band >= 0 && band < layout.samples)) return;
+  throw new RangeError(
+    `window ${x},${y} ${width} x ${height} of bands ${bands.join(',')} is not within ${layout.width} x ${layout.height} x ${layout.samples}`,
+  );
 }
 
 function* batches(layout: ImageLayout, spans: Iterable<BlockSpan>): Generator<BlockSpan[]> {

@@ -2,6 +2,7 @@ import { applyAffine } from '../core/affine.ts';
 import { isFrustumError } from '../core/errors.ts';
 import { type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import { openByteSource } from '../io/open-source.ts';
+import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
 import { type BandChoice, selectBands } from './select-bands.ts';
 import { planStretch, type Stretch } from './stretch.ts';
 
@@ -26,7 +27,8 @@ export interface SceneDescription {
   readonly layout: string;
   readonly compression: string;
   readonly photometric: string;
-  readonly nodata: number | 'NaN' | null;
+  /** `NaN` and infinities by name. */
+  readonly nodata: number | string | null;
   /** From 1, or `null`. */
   readonly alphaBand: number | null;
   readonly mask: boolean;
@@ -95,7 +97,7 @@ function describe(
     layout: `${info.tiled ? 'tiles' : 'strips'} of ${info.blockWidth} x ${info.blockHeight}, interleaved by ${info.interleave}`,
     compression: info.predictor === 1 ? info.compression : `${info.compression}, predictor ${info.predictor}`,
     photometric: info.photometric,
-    nodata: Number.isNaN(info.nodata) ? 'NaN' : info.nodata,
+    nodata: nodataForJson(info.nodata),
     alphaBand: info.alphaBand === null ? null : info.alphaBand + 1,
     mask: info.hasMask,
     paletteSize: info.colorTable?.length ?? 0,
@@ -106,7 +108,7 @@ function describe(
     corners,
     pixelCoordinates: transform === null,
     plan: planOf(info, options),
-    warnings: [...warnings, ...slowness(info), ...placing(info)],
+    warnings: [...warnings, ...sceneWarnings(info)],
   };
 }
 
@@ -148,26 +150,4 @@ function planOf(info: GeoTiffInfo, options: DescribeOptions): SceneDescription['
     if (isFrustumError(error) && error.tag === 'ConfigError') return { refused: error.message };
     throw error;
   }
-}
-
-/** Where reading by window will be slow, and what to do. */
-function slowness(info: GeoTiffInfo): string[] {
-  const warnings: string[] = [];
-  const blockPixels = info.blockWidth * info.blockHeight;
-  if (info.compression !== 'none' && blockPixels > 16_000_000) {
-    warnings.push(
-      `reading will be slow: each ${info.tiled ? 'tile' : 'strip'} of ${info.blockWidth} x ${info.blockHeight} pixels is unpacked whole; gdal_translate -of COG helps`,
-    );
-  } else if (!info.tiled && info.width > 16384) {
-    warnings.push(
-      'reading may be slow: the scene is in full-width strips, not tiles; gdal_translate -of COG helps',
-    );
-  }
-  return warnings;
-}
-
-function placing(info: GeoTiffInfo): string[] {
-  if (info.grid.transform === null) return ['no georeferencing: results will be in pixel coordinates'];
-  if (info.grid.crs === null) return ['no coordinate system: results cannot be put on the map'];
-  return [];
 }

@@ -64,10 +64,12 @@ function stripesOf(info: GeoTiffInfo, every: number): { y: number; rows: number 
   const rowBytes = info.width * 4 * Math.max(1, Math.ceil(info.bitsPerSample / 8));
   const most = Math.max(1, Math.floor(STRIPE_BYTES / rowBytes));
   const unit = every === 1 ? info.height : groupRows(info);
+  // Whole blocks where they fit, so that none is decoded for two stripes.
+  const step = most >= info.blockHeight ? most - (most % info.blockHeight) : most;
   const out: { y: number; rows: number }[] = [];
   for (let group = 0; group * unit < info.height; group += every) {
     const end = Math.min(info.height, (group + 1) * unit);
-    for (let y = group * unit; y < end; y += most) out.push({ y, rows: Math.min(most, end - y) });
+    for (let y = group * unit; y < end; y += step) out.push({ y, rows: Math.min(step, end - y) });
   }
   return out;
 }

@@ -7,6 +7,7 @@ import type { ReadStats } from '../io/coalesce-reads.ts';
 import { openByteSource } from '../io/open-source.ts';
 import { type MeasuredRange, measureRange } from './measure-range.ts';
 import { createPixelReader, type PixelReader } from './read-pixels.ts';
+import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
 import { type BandChoice, type SelectedBands, selectBands } from './select-bands.ts';
 import {
   createStretch,
@@ -35,7 +36,8 @@ export interface SceneMetadata {
   /** Number from 1, and name where the file has one. */
   readonly bands: readonly [string, string, string];
   readonly stretch: StretchRecord;
-  readonly nodata: number | 'NaN' | null;
+  /** `NaN` and infinities by name. */
+  readonly nodata: number | string | null;
   /** Band number from 1 of the alpha that marks pixels without data, or `null`. */
   readonly alphaBand: number | null;
   readonly mask: boolean;
@@ -118,7 +120,7 @@ function sceneOf(
       height: info.height,
       bands: bands.labels,
       stretch: recordOf(plan, ranges, measured),
-      nodata: Number.isNaN(info.nodata) ? 'NaN' : info.nodata,
+      nodata: nodataForJson(info.nodata),
       alphaBand: reader.alphaBand === null ? null : reader.alphaBand + 1,
       mask: info.hasMask,
       crs: info.grid.crs?.name ?? null,
@@ -164,17 +166,8 @@ function recordOf(
   };
 }
 
-function warningsOf(info: GeoTiffInfo, bands: SelectedBands): string[] {
-  const warnings: string[] = [];
-  if (info.grid.transform === null) {
-    warnings.push(`${info.url} has no georeferencing: results are in pixel coordinates`);
-  } else if (info.grid.crs === null) {
-    warnings.push(`${info.url} has a transform but no coordinate system: results cannot be put on the map`);
-  }
-  if (info.alphaBand !== null && bands.indices.includes(info.alphaBand)) {
-    warnings.push(
-      `${info.url}: band ${info.alphaBand + 1} is marked as alpha but was chosen as colour, and is read as data`,
-    );
-  }
-  return warnings;
+function warningsOf(info: GeoTiffInfo, bands: SelectedBands): readonly string[] {
+  if (info.alphaBand === null || !bands.indices.includes(info.alphaBand)) return sceneWarnings(info);
+  const alpha = `${info.url}: band ${info.alphaBand + 1} is marked as alpha but was chosen as colour, and is read as data`;
+  return [...sceneWarnings(info), alpha];
 }

@@ -155,16 +155,18 @@ function blockOf(
   little: boolean,
 ): Uint8Array {
   const { samples, bands } = image;
-  const wanted = band === null ? [...Array(bands).keys()] : [band];
+  const step = band === null ? bands : 1;
   const Typed = samples.constructor as new (length: number) => SampleArray;
-  const block = new Typed(width * rows * wanted.length);
+  const block = new Typed(width * rows * step);
+  const right = Math.min(x0 + width, image.width);
   for (let y = y0; y < Math.min(y0 + rows, image.height); y++) {
-    for (let x = x0; x < Math.min(x0 + width, image.width); x++) {
-      wanted.forEach((b, i) => {
-        const to = ((y - y0) * width + x - x0) * wanted.length + i;
-        block[to] = samples[(y * image.width + x) * bands + b]!;
-      });
+    const row = (y - y0) * width * step;
+    if (band === null) {
+      const from = (y * image.width + x0) * bands;
+      block.set(samples.subarray(from, from + (right - x0) * bands), row);
+      continue;
     }
+    for (let x = x0; x < right; x++) block[row + x - x0] = samples[(y * image.width + x) * bands + band]!;
   }
   return bytesOf(block, little);
 }
