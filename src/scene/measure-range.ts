@@ -49,7 +49,7 @@ export async function measureRange(
   }
   return {
     ranges,
-    sampling: every === 1 ? 'all pixels' : `every ${every}th group of ${groupRows(info)} rows`,
+    sampling: every === 1 ? 'all pixels' : `every ${ordinal(every)} group of ${groupRows(info)} rows`,
     counts: bands.map((band) => band.count()) as [number, number, number],
   };
 }
@@ -159,4 +159,9 @@ function rangeOf(
     return from + (atRank(Math.min(below + 1, total - 1)) - from) * (position - below);
   }) as [number, number];
   return [low, high];
+}
+
+function ordinal(n: number): string {
+  const teens = n % 100 >= 11 && n % 100 <= 13;
+  return `${n}${teens ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
 }
