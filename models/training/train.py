@@ -1,6 +1,6 @@
 """Trains one SFR-Net from a recipe; the same command again goes on where it stopped.
 
-    python3 train.py recipes/dubai.json --out RUN_DIR [--context off] [--data DIR] [--set steps=500 ...]
+    python3 train.py recipes/dubai.json --out RUN_DIR [--context off] [--data DIR] [--init CHECKPOINT] [--set steps=500 ...]
     python3 train.py --smoke
 
 RUN_DIR receives state.pth (to resume), best.pth (best on validation, mmengine layout), preset.json and log.jsonl.
@@ -178,10 +178,11 @@ class Trainer:
         }
         write_whole(self.out / "state.pth", torch_bytes(state))
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
+        """Goes on from state.pth, if there is one."""
         path = self.out / "state.pth"
         if not path.exists():
-            return
+            return False
         state = torch.load(path, map_location="cpu")
         if state["meta"] != json.dumps(self.meta, sort_keys=True):
             raise SystemExit(f"{path} belongs to another recipe; give another --out")
@@ -190,6 +191,13 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.best = state["step"], state["best"]
         self.log({"resumed": self.step})
+        return True
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Takes the weights of an earlier run; steps, schedule and optimizer begin anew."""
+        weights = torch.load(checkpoint, map_location="cpu")["state_dict"]
+        self.net.load_state_dict(weights)
+        self.ema.load_state_dict(weights)
 
     def save_checkpoint(self, scores: dict[str, Any]) -> None:
         """mmengine's layout, as `frustum convert` reads it; meta holds plain strings and numbers only."""
@@ -239,6 +247,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--context", choices=("on", "off"), default="on", help="off: all three windows are the local one")
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
+    parser.add_argument("--init", type=Path, metavar="CHECKPOINT", help="start from these weights: another round")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=JSON", help="overrides a field of the recipe")
     parser.add_argument("--smoke", action="store_true", help="check in minutes that training learns and resumes")
     args = parser.parse_args()
@@ -250,7 +259,8 @@ def main() -> None:
     if args.recipe is None or args.out is None:
         parser.error("a recipe and --out are required")
     trainer = Trainer(read_recipe(args.recipe, args.set), args.context == "on", args.data, args.out)
-    trainer.resume()
+    if not trainer.resume() and args.init is not None:
+        trainer.start_from(args.init)
     trainer.run()
     print(f"best on validation: mIoU {trainer.best:.4f} without overlap; evaluate.py scores {args.out / 'best.pth'} in full")
 
