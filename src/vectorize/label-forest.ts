@@ -69,7 +69,7 @@ export class LabelForest {
     return l;
   }
 
-  /** Makes two roots one; the one with the earlier first pixel stays. */
+  /** Makes two roots one; the one with the earlier first pixel stays. The caller sets its `lastRow`. */
   union(a: number, b: number, halfNext: Int32Array): number {
     if (a === b) return a;
     const root = this.first[a]! < this.first[b]! ? a : b;
@@ -77,7 +77,6 @@ export class LabelForest {
     this.parent[child] = root;
     this.count[root]! += this.count[child]!;
     this.confidence[root]! += this.confidence[child]!;
-    if (this.lastRow[child]! > this.lastRow[root]!) this.lastRow[root] = this.lastRow[child]!;
     swap(this.nextMember, root, child);
     const rootLast = this.lastHalf[root]!;
     const childLast = this.lastHalf[child]!;

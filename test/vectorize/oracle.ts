@@ -147,6 +147,9 @@ export function checkTrace(raster: Raster, confidence: Uint8Array | null = null)
       const top = ring.reduce((b, p) => (p[1] < b[1] || (p[1] === b[1] && p[0] < b[0]) ? p : b));
       if (top !== ring[0]) wrong.push(`face ${face.id} ring ${r}: begins at ${ring[0]}, not at ${top}`);
     });
+    const tops = face.rings.slice(1).map((ring) => corner(...ring[0]!));
+    if (tops.some((top, i) => i > 0 && top <= tops[i - 1]!))
+      wrong.push(`face ${face.id}: holes out of order`);
     if (border.size > 0) wrong.push(`face ${face.id}: ${border.size} border edges are missing`);
     pixels.delete(face.id);
   }
