@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { AbortedError } from '../core/errors.ts';
 
 /** Anything with a size in bytes: typed arrays are. */
@@ -123,6 +124,8 @@ export class BlockCache<V extends Sized> {
         }
         reject(new AbortedError('reading blocks was stopped'));
       };
+      // One listener a block under way is no leak.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', leave, { once: true });
       under.promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
     });

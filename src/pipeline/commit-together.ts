@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises';
-import type { VectorSink } from '../core/ports.ts';
 
 /** An output under way, of any kind. */
 export interface PendingOutput {
@@ -30,9 +29,4 @@ export async function commitTogether(outputs: readonly PendingOutput[]): Promise
     await Promise.all(inPlace.map((path) => rm(path, { force: true })));
     throw error;
   }
-}
-
-/** A sink that its writer can't close: a coverage must be complete before any file is put in its place. */
-export function keepOpen(sink: VectorSink): VectorSink {
-  return { ...sink, write: (feature) => sink.write(feature), close: async () => undefined };
 }

@@ -9,7 +9,7 @@ import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
 import { openPreviewSink } from '../sink/preview.ts';
 import { type CoverageWriter, createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
-import { commitTogether, keepOpen } from './commit-together.ts';
+import { commitTogether } from './commit-together.ts';
 import type { VectorFormat } from './segment-options.ts';
 
 export interface OutputsOptions {
@@ -67,7 +67,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
       rasters.push(await openPreviewSink({ path, scene, classes, title, subtitle: modelName }));
     }
     for (const format of options.vector) vectors.push(await openVectorSink(format, outDir, grid));
-    if (vectors.length > 0) coverage = createCoverageWriter({ grid, classes, sinks: vectors.map(keepOpen) });
+    if (vectors.length > 0) coverage = createCoverageWriter({ grid, classes, sinks: vectors });
   } catch (error) {
     await abort();
     throw error;
@@ -88,7 +88,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
       );
     },
     async commit() {
-      const summary = coverage === null ? null : await coverage.close();
+      const summary = coverage === null ? null : await coverage.finish();
       return { paths: await commitTogether([...vectors, ...rasters]), coverage: summary };
     },
   };

@@ -8,7 +8,7 @@ import { openGeoJsonSink } from '../sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
 import { createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
-import { commitTogether, keepOpen } from './commit-together.ts';
+import { commitTogether } from './commit-together.ts';
 import { titleOf } from './open-outputs.ts';
 import { classesOfRaster } from './raster-classes.ts';
 
@@ -42,11 +42,10 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     const classes = options.classes ?? classesOfRaster(raster);
     for (const path of options.outputs)
       sinks.push(await openSink(path, raster.grid, titleOf(options.raster)));
-    const deferred = sinks.map(keepOpen);
     const coverage = createCoverageWriter({
       grid: raster.grid,
       classes,
-      sinks: deferred,
+      sinks,
       withConfidence: false,
     });
     for await (const rows of raster.rows(signal)) {
@@ -54,7 +53,7 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
       options.onRows?.(rows.y + rows.rowCount, raster.grid.height);
     }
     signal?.throwIfAborted();
-    const summary = await coverage.close();
+    const summary = await coverage.finish();
     return { ...summary, outputs: await commitTogether(sinks) };
   } catch (error) {
     await Promise.all(sinks.map((sink) => sink.abort()));

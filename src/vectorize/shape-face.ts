@@ -147,6 +147,12 @@ class RingWalker {
     }
     let longitude = locator.longitude;
     if (!continuous && this.started) {
+      // Half the world apart in longitude: the border between the two corners leads over the pole.
+      const apart = Math.abs(longitude - this.longitude) % 360;
+      if (this.pole === 0 && Math.abs(apart - 180) < 1e-9) {
+        this.pole = Math.sign(latitude);
+        this.putPole(this.longitude, this.units[this.at - 2]!);
+      }
       let low = this.longitude - 180;
       // The face is on the left: it is passed westwards at the north pole, eastwards at the south pole.
       if (this.pole !== 0) low = this.pole > 0 ? this.longitude - 360 : this.longitude;
