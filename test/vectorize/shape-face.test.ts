@@ -295,15 +295,16 @@ describe('the antimeridian', () => {
   const arctic = projected('+proj=stere +lat_0=90 +lat_ts=70 +lon_0=-45 +datum=WGS84');
   const antarctic = projected('+proj=stere +lat_0=-90 +lat_ts=-71 +lon_0=0 +datum=WGS84');
   it.each([
-    ['north, within a pixel', arctic, 0.5],
-    ['north, on a corner', arctic, 0],
-    ['south, within a pixel', antarctic, 0.31],
-    ['south, on a corner', antarctic, 0],
-  ])('covers the pole: %s', (_, crs, offset) => {
+    ['north, within a pixel', arctic, 0.5, 0.5],
+    ['north, on a corner', arctic, 0, 0],
+    ['north, on an upright border', arctic, 0, 0.5],
+    ['south, within a pixel', antarctic, 0.31, 0.31],
+    ['south, on a corner', antarctic, 0, 0],
+    ['south, on a level border', antarctic, 0.5, 0],
+  ])('covers the pole: %s', (_, crs, offsetX, offsetY) => {
     const pixel = 25_000;
     const whole = 12;
-    const corner = (-whole / 2 + offset) * pixel;
-    const transform = northUp(corner, -corner, pixel);
+    const transform = northUp((-whole / 2 + offsetX) * pixel, (whole / 2 - offsetY) * pixel, pixel);
     const disc = full(whole, whole);
     const cap = coverageOf(disc, gridOf(disc, crs, transform)).features[0]!;
     for (let seed = 0; seed < 15; seed++) {
