@@ -9,7 +9,7 @@ import type { CoverageFeature } from '../../src/core/coverage.ts';
 import { openGeoJsonSeqSink } from '../../src/sink/geojson-seq.ts';
 import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
 import { needTool } from '../support/need-tool.ts';
-import { CLASSES, coverageOf, gridOf, LONLAT, northUp } from './grids.ts';
+import { CLASSES, coverageOf, gridOf, LONLAT, northUp, utm } from './grids.ts';
 import { floodFill } from './oracle.ts';
 import { describeAgainstGdal, describeFaces, readClasses, sharedFile } from './real-rasters.ts';
 
@@ -46,7 +46,7 @@ describe.skipIf(!needTool('ogrinfo'))('GEOS through OGR', () => {
   it('finds every polygon of a real raster valid', async () => {
     const raster = await readClasses(sharedFile(LANDFIRE));
     const path = join(folder, 'valid.geojsonl');
-    const grid = gridOf(raster, LONLAT, northUp(-122, 46, 0.0003));
+    const grid = gridOf(raster, utm(10), northUp(586_000, 5_031_000, 30));
     const writer = createCoverageWriter({
       grid,
       classes: CLASSES,
