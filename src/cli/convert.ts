@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { convertCheckpoint } from '../convert/convert.ts';
 import { examples, type VerbContext } from './verb.ts';
 
 interface ConvertFlags {
@@ -42,6 +41,7 @@ export function addConvert(program: Command, { reporter, signal }: VerbContext):
       ),
     )
     .action(async (checkpointPath: string, flags: ConvertFlags) => {
+      const { convertCheckpoint } = await import('../convert/convert.ts');
       const manifest = await convertCheckpoint({
         checkpointPath,
         outDir: flags.out,

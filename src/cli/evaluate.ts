@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { formatEvaluation } from '../evaluate/format-evaluation.ts';
 import { writeFileAtomic } from '../io/atomic-file.ts';
-import { evaluate } from '../pipeline/evaluate.ts';
 import { readClasses } from '../pipeline/read-classes.ts';
 import { examples, parseNumbers, type VerbContext } from './verb.ts';
 
@@ -45,6 +44,7 @@ export function addEvaluate(program: Command, { print, signal }: VerbContext): v
       ),
     )
     .action(async (flags: EvaluateFlags) => {
+      const { evaluate } = await import('../pipeline/evaluate.ts');
       const evaluation = await evaluate({
         predicted: flags.pred,
         truth: flags.truth,

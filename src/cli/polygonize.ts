@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { polygonize } from '../pipeline/polygonize.ts';
 import { readClasses } from '../pipeline/read-classes.ts';
 import type { Progress } from './reporter.ts';
 import { examples, type VerbContext } from './verb.ts';
@@ -27,6 +26,7 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
       ),
     )
     .action(async (raster: string, flags: PolygonizeFlags) => {
+      const { polygonize } = await import('../pipeline/polygonize.ts');
       let progress: Progress | null = null;
       const report = await polygonize({
         raster,

@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { makePyramid } from '../pipeline/make-pyramid.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { Progress } from './reporter.ts';
@@ -32,6 +31,7 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
       ),
     )
     .action(async (scene: string, flags: PyramidFlags) => {
+      const { makePyramid } = await import('../pipeline/make-pyramid.ts');
       let progress: Progress | null = null;
       const manifest = await makePyramid({
         scene,

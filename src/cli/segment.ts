@@ -3,7 +3,6 @@ import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { Provider } from '../model/protocol.ts';
 import { type Pipeline, readPipeline } from '../pipeline/config.ts';
-import { segment } from '../pipeline/segment.ts';
 import type { SegmentOptions, VectorFormat } from '../pipeline/segment-options.ts';
 import type { SegmentReport } from '../pipeline/segment-report.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
@@ -84,6 +83,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       ),
     )
     .action(async (scene: string, flags: SegmentFlags) => {
+      const { segment } = await import('../pipeline/segment.ts');
       const pipeline = flags.pipeline === undefined ? null : await readPipeline(flags.pipeline);
       const options = resolveOptions(scene, flags, pipeline);
       let progress: Progress | null = null;

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { synthesize } from '../pipeline/synthesize.ts';
 import type { Progress } from './reporter.ts';
 import { examples, parseCount, parseSize, type VerbContext } from './verb.ts';
 
@@ -22,6 +21,7 @@ export function addSynth(program: Command, { reporter, signal }: VerbContext): v
     .addOption(new Option('--bits <n>', 'bits a sample').choices(['8', '16']).default('8'))
     .addHelpText('after', examples('synth --size 2048x2048 --seed 7 --out out/land'))
     .action(async (flags: SynthFlags) => {
+      const { synthesize } = await import('../pipeline/synthesize.ts');
       let progress: Progress | null = null;
       const result = await synthesize({
         ...flags.size,
