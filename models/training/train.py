@@ -42,6 +42,7 @@ DEFAULTS = {
     "turns": True,
     "zooms": [],
     "scoreIgnores": [],
+    "skipIgnored": False,
     "saveEvery": 100,
     "threads": 1,
 }
