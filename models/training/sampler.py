@@ -43,11 +43,6 @@ class Sampler:
                 places.append(rows[rng.choice(len(rows), PLACES_PER_CLASS, p=odds)][:, :3])
         return places
 
-    def _anywhere(self, rng: np.random.Generator) -> tuple[int, int, int]:
-        i = int(rng.choice(len(self.frames), p=self.scene_odds))
-        h, wd = self.frames[i][1].shape
-        return i, int(rng.integers(h - self.window + 1)), int(rng.integers(wd - self.window + 1))
-
     def _place(self, rng: np.random.Generator) -> tuple[int, int, int]:
         w = self.window
         if rng.random() < self.recipe["balanced"]:
@@ -55,11 +50,9 @@ class Sampler:
             i, y, x = rows[rng.integers(len(rows))].tolist()
             y, x = y - int(rng.integers(w)), x - int(rng.integers(w))
         else:
-            i, y, x = self._anywhere(rng)
-            for _ in range(8 if self.recipe["skipIgnored"] else 0):
-                if self.frames[i][1][y + w // 2, x + w // 2] not in self.recipe["scoreIgnores"]:
-                    break
-                i, y, x = self._anywhere(rng)
+            i = int(rng.choice(len(self.frames), p=self.scene_odds))
+            h, wd = self.frames[i][1].shape
+            y, x = int(rng.integers(h - w + 1)), int(rng.integers(wd - w + 1))
         h, wd = self.frames[i][1].shape
         return i, min(max(y, 0), h - w), min(max(x, 0), wd - w)
 

@@ -42,7 +42,6 @@ DEFAULTS = {
     "turns": True,
     "zooms": [],
     "scoreIgnores": [],
-    "skipIgnored": False,
     "saveEvery": 100,
     "threads": 1,
 }
