@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open as openFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open as openFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isFrustumError, SourceError } from '../core/errors.ts';
+import { makeFolder } from './make-folder.ts';
+import { removeLeftovers, temporaryPrefix } from './remove-leftovers.ts';
 
 /**
  * A file that appears under its name whole or not at all. Bytes go to a hidden temporary file in the same folder, so
@@ -55,7 +57,8 @@ export interface ScratchFile {
 }
 
 /**
- * Opens an {@link AtomicFile}, making its folder where there is none.
+ * Opens an {@link AtomicFile}, making its folder where there is none. What killed processes left of earlier attempts at
+ * the same file is removed.
  * @throws SourceError if the folder cannot be made or written to.
  */
 export async function openAtomicFile(path: string): Promise<AtomicFile> {
@@ -64,6 +67,7 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
   const former = await stat(target).catch(() => null);
   if (former?.isDirectory()) throw writeError(target, Object.assign(new Error(), { code: 'EISDIR' }));
   const { handle, temporaryPath } = await createBeside(target);
+  await removeLeftovers(target);
   const pending = new Set<Promise<void>>();
   let failure: Error | null = null;
   let position = 0;
@@ -206,11 +210,10 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
 /** Opens a new file beside `target`. The name begins with a dot, so that a listing of results does not show it. */
 async function createBeside(target: string): Promise<{ handle: FileHandle; temporaryPath: string }> {
   const folder = dirname(target);
-  // Cut to leave room for the suffix within the 255 bytes that file systems allow a name.
-  const stem = basename(target).slice(0, 60);
-  const temporaryPath = join(folder, `.${stem}.${process.pid}-${randomBytes(6).toString('hex')}.part`);
+  const name = `${temporaryPrefix(basename(target))}${process.pid}-${randomBytes(6).toString('hex')}.part`;
+  const temporaryPath = join(folder, name);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     return { handle: await openFile(temporaryPath, 'wx+'), temporaryPath };
   } catch (cause) {
     throw writeError(target, cause);
@@ -259,8 +262,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file, not a folder. Remove that file, or choose another output folder',
   EEXIST: 'a part of the path is a file, not a folder. Remove that file, or choose another output folder',
   EISDIR: 'a folder has this name. Remove it, or choose another output path',
+  ELOOP: 'the links of the path lead round in a circle. Remove them, or choose another output folder',
   ENAMETOOLONG: 'the name is too long for this file system. Choose a shorter one',
-  ENOENT: 'the folder disappeared while it was written to. Do not remove it during a run',
+  ENOENT:
+    'nothing can be made in its folder, or the folder was removed during the run. Choose another output folder',
   EMFILE: 'too many files are open. Raise the limit (ulimit -n), or run again',
   ENFILE: 'too many files are open on this machine. Run again later',
 };

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -101,6 +101,38 @@ describe('openAtomicFile', () => {
     expect(await readdir(folder)).toEqual(['out.tif']);
   });
 
+  it.skipIf(process.platform !== 'linux')('gives up where no folder can be made at all', async () => {
+    for (const path of ['/proc/x/out.tif', '/proc/x/y/out.tif', '/proc/out.tif']) {
+      await expect(openAtomicFile(path)).rejects.toMatchObject({
+        tag: 'SourceError',
+        url: path,
+        status: 'ENOENT',
+        message: expect.stringMatching(/nothing can be made in its folder.*Choose another output folder/),
+      });
+    }
+  });
+
+  it('names a link that leads nowhere, and follows one that leads to a folder', async () => {
+    const link = join(folder, 'link');
+    const goal = join(folder, 'goal');
+    await symlink(goal, link);
+    for (const path of [join(link, 'out.tif'), join(link, 'a', 'out.tif')]) {
+      await expect(openAtomicFile(path)).rejects.toMatchObject({
+        tag: 'SourceError',
+        message: expect.stringContaining(`${link}: it is a link to ${goal}, which does not exist. Make that`),
+      });
+    }
+    await mkdir(goal);
+    await writeFileAtomic(join(link, 'a', 'out.txt'), 'x');
+    expect(await readFile(join(goal, 'a', 'out.txt'), 'utf8')).toBe('x');
+  });
+
+  it('lets many make the same folder at once', async () => {
+    const paths = Array.from({ length: 20 }, (_, i) => join(folder, 'p', 'q', 'r', `${i}.txt`));
+    await Promise.all(paths.map((path) => writeFileAtomic(path, 'x')));
+    expect(await readdir(join(folder, 'p', 'q', 'r'))).toHaveLength(20);
+  });
+
   it('says that permission is denied', async () => {
     await chmod(folder, 0o555);
     const asRoot = process.geteuid?.() === 0;
@@ -138,6 +170,42 @@ describe('on a full disk', () => {
     expect(await readdir(disk!)).toEqual([]);
     await expect(writeFileAtomic(path, new Uint8Array(400_000))).rejects.toMatchObject({ status: 'ENOSPC' });
     expect(await readdir(disk!)).toEqual([]);
+  });
+});
+
+describe('after a kill', () => {
+  /** Runs a process that opens `name` and kills itself; its temporary file stays. */
+  const leave = async (name: string) => {
+    const before = await readdir(folder);
+    const script = `
+      const { openAtomicFile } = await import(${JSON.stringify(new URL('../../src/io/atomic-file.ts', import.meta.url).href)});
+      await openAtomicFile(process.argv[1]);
+      process.kill(process.pid, 'SIGKILL');`;
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script, join(folder, name)];
+    expect(() => execFileSync(process.execPath, args, { stdio: 'pipe' })).toThrow(
+      expect.objectContaining({ signal: 'SIGKILL' }),
+    );
+    const left = (await readdir(folder)).filter((entry) => !before.includes(entry));
+    expect(left).toEqual([expect.stringMatching(/^\..*\.part$/)]);
+    return left[0]!;
+  };
+
+  it('the next attempt at the same file takes the leftover away, and nothing else', async () => {
+    const left = await leave('out.tif');
+    const [, host, pid] = /^\.out\.tif\.([0-9a-f]{8})-(\d+)-/.exec(left)!;
+    const elsewhere = host === '00000000' ? '11111111' : '00000000';
+    const kept = [
+      // Of another file, of another host, of a process that runs, and a file that is not ours.
+      `.out.tif.aux.${host}-${pid}-0123456789ab.part`,
+      `.out.tif.${elsewhere}-${pid}-0123456789ab.part`,
+      `.out.tif.${host}-${process.ppid}-0123456789ab.part`,
+      `.out.tif.${host}-${pid}-notes.part`,
+    ];
+    for (const name of kept) await writeFile(join(folder, name), '');
+    const other = await openAtomicFile(join(folder, 'out.tif'));
+    await writeFileAtomic(join(folder, 'out.tif'), 'x');
+    await other.abort();
+    expect((await readdir(folder)).sort()).toEqual([...kept, 'out.tif'].sort());
   });
 });
 

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+
+/**
+ * How the names of temporary files for `name` begin: `.NAME.HOST-`, followed by `PID-RANDOM.part`. HOST tells where the
+ * PID counts: on a shared disk, a process of another host or container would look dead from here.
+ */
+export function temporaryPrefix(name: string): string {
+  // Cut to leave room for the suffix within the 255 bytes that file systems allow a name.
+  return `.${name.slice(0, 60)}.${hostTag()}-`;
+}
+
+/**
+ * Removes temporary files that processes which no longer run left beside `target` when they were killed. Only files of
+ * this host and PID namespace are judged; those of others stay. What cannot be removed stays too.
+ */
+export async function removeLeftovers(target: string): Promise<void> {
+  const folder = dirname(target);
+  const prefix = temporaryPrefix(basename(target));
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = /^(\d+)-[0-9a-f]+\.part$/.exec(name.slice(prefix.length))?.[1];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    await rm(join(folder, name), { force: true }).catch(() => undefined);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Anything but "no such process", such as a process of another user, means that it may be running.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** A short name of the place where this process's PID counts: the host, and on Linux the PID namespace. */
+function hostTag(): string {
+  return createHash('sha256').update(`${hostname()}\n${pidNamespace()}`).digest('hex').slice(0, 8);
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
