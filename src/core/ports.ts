@@ -8,6 +8,8 @@ export interface ByteSource {
   readonly url: string;
   /** Size in bytes. */
   readonly sizeBytes: number;
+  /** When the bytes were last changed, in milliseconds since 1970, as of opening; `null` if the source cannot tell. */
+  readonly modifiedMs: number | null;
   /**
    * Reads exactly `length` bytes from `offset`.
    * @throws SourceError if the range reaches past the end, or the bytes cannot be had.
@@ -25,8 +27,8 @@ export interface ScenePixels {
    */
   readRgb(window: Window, signal?: AbortSignal): Promise<PixelBlock>;
   /**
-   * Validity of a window within the grid: 1 where there is data, 0 where there is none (nodata value in each chosen
-   * band, alpha 0 or mask 0); `null` if the scene has neither nodata nor a mask, so that every pixel is valid.
+   * Validity of a window within the grid: 1 where there is data, 0 where there is none (nodata value or NaN in each chosen
+   * band, alpha 0 or mask 0); `null` if the scene has none of these, so that every pixel is valid.
    */
   readValidity(window: Window, signal?: AbortSignal): Promise<Uint8Array | null>;
 }

@@ -19,6 +19,8 @@ import type { SampleArray, SampleType } from './sample-array.ts';
 export interface GeoTiffInfo {
   readonly url: string;
   readonly sizeBytes: number;
+  /** When the file was last changed, in milliseconds since 1970, as of opening; `null` if its source cannot tell. */
+  readonly modifiedMs: number | null;
   readonly bigTiff: boolean;
   readonly littleEndian: boolean;
   readonly width: number;
@@ -123,6 +125,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
   return {
     info: {
       ...(await describe(header, first, layout)),
+      modifiedMs: source.modifiedMs,
       hasMask: mask !== null,
       nodata: nodata ?? null,
       grid,
@@ -145,7 +148,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
   };
 }
 
-type Described = Omit<GeoTiffInfo, 'hasMask' | 'nodata' | 'grid' | 'overviews'>;
+type Described = Omit<GeoTiffInfo, 'modifiedMs' | 'hasMask' | 'nodata' | 'grid' | 'overviews'>;
 
 async function describe(header: TiffHeader, directory: Directory, layout: ImageLayout): Promise<Described> {
   const items = await readGdalItems(directory);

@@ -67,6 +67,7 @@ export function coalesceReads(source: ByteSource, options: CoalesceOptions = {})
   return {
     url: source.url,
     sizeBytes: source.sizeBytes,
+    modifiedMs: source.modifiedMs,
     get stats() {
       return { requests, reads, bytesRead };
     },

@@ -29,18 +29,19 @@ export async function openFileSource(url: string, path: string): Promise<ByteSou
         url,
       });
     }
-    return fileSource(url, handle, stat.size);
+    return fileSource(url, handle, stat.size, stat.mtimeMs);
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-function fileSource(url: string, handle: FileHandle, sizeBytes: number): ByteSource {
+function fileSource(url: string, handle: FileHandle, sizeBytes: number, modifiedMs: number): ByteSource {
   let closed: Promise<void> | null = null;
   return {
     url,
     sizeBytes,
+    modifiedMs,
     async read(offset, length, signal) {
       if (signal?.aborted) throw new AbortedError(`reading ${url} was stopped`);
       assertRange(url, offset, length, sizeBytes);

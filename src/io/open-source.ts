@@ -19,10 +19,10 @@ export async function openByteSource(url: string): Promise<ByteSource> {
   );
 }
 
-/** The scheme of a URL in lower case, or `null` for a plain path (also for `C:\...`). */
+/** The scheme of a URL in lower case, or `null` for a plain path (also for `C:\...` and for names such as `a12:00.tif`). */
 function schemeOf(url: string): string | null {
-  const match = /^([a-z][a-z0-9+.-]+):/i.exec(url);
-  return match ? match[1]!.toLowerCase() : null;
+  const match = /^(?:([a-z][a-z0-9+.-]+):\/\/|(file):)/i.exec(url);
+  return (match?.[1] ?? match?.[2])?.toLowerCase() ?? null;
 }
 
 function pathOfFileUrl(url: string): string {

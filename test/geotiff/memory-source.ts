@@ -10,6 +10,7 @@ export function memorySource(
   const source: ByteSource & { readonly reads: typeof reads; closed: boolean } = {
     url: 'memory.tif',
     sizeBytes: bytes.length,
+    modifiedMs: null,
     reads,
     closed: false,
     async read(offset, length) {

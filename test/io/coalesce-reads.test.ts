@@ -11,6 +11,7 @@ function recorded(read?: ByteSource['read']) {
   const source: ByteSource = {
     url: 'memory',
     sizeBytes: DATA.length,
+    modifiedMs: 1234.5,
     async read(offset, length, signal) {
       assertRange('memory', offset, length, DATA.length);
       ranges.push([offset, length]);
@@ -22,6 +23,11 @@ function recorded(read?: ByteSource['read']) {
 }
 
 describe('coalesced reads', () => {
+  test('pass on what the source says of itself', () => {
+    const { url, sizeBytes, modifiedMs } = coalesceReads(recorded().source);
+    expect({ url, sizeBytes, modifiedMs }).toEqual({ url: 'memory', sizeBytes: 5000, modifiedMs: 1234.5 });
+  });
+
   test('give each caller its own bytes, in few and bounded ranges', async () => {
     const request = fc
       .tuple(fc.integer({ min: 0, max: 4999 }), fc.integer({ min: 0, max: 400 }))

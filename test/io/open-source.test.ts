@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -19,13 +19,30 @@ describe('a local file', () => {
       file,
       Uint8Array.from({ length: 1000 }, (_, i) => i),
     );
-    for (const url of [file, pathToFileURL(file).href]) {
+    const { href } = pathToFileURL(file);
+    for (const url of [file, href, href.replace('file:', 'FILE:')]) {
       const source = await openByteSource(url);
       expect(source.sizeBytes).toBe(1000);
       expect([...(await source.read(254, 4))]).toEqual([254, 255, 0, 1]);
       expect((await source.read(1000, 0)).length).toBe(0);
       await source.close();
       await source.close();
+    }
+  });
+
+  test('tells when it was changed, as of opening', async () => {
+    const file = path.join(dir, 'dated.bin');
+    writeFileSync(file, 'abc');
+    utimesSync(file, 1e9, 1.2e9);
+    const source = await openByteSource(file);
+    utimesSync(file, 1e9, 1.3e9);
+    expect(source.modifiedMs).toBe(1.2e12);
+    await source.close();
+  });
+
+  test('may have a colon in its name: only :// and file: make a URL', async () => {
+    for (const name of ['a12:00.tif', 'scan:2024/b.tif', 's3:key.tif', 'C:\\none.tif']) {
+      await expect(openByteSource(name)).rejects.toMatchObject({ tag: 'SourceError', status: 'ENOENT' });
     }
   });
 

@@ -46,6 +46,7 @@ export async function openFileSource(path: string): Promise<ByteSource> {
   return {
     url: path,
     sizeBytes,
+    modifiedMs: status.mtimeMs,
     async read(offset, length, signal) {
       throwIfAborted(signal);
       if (offset < 0 || length < 0 || offset + length > sizeBytes) {
