@@ -38,6 +38,7 @@ function namesOf(d: SceneDescription): string {
 function noDataOf(d: SceneDescription): string {
   const parts = [
     d.nodata === null ? '' : `value ${d.nodata}`,
+    d.sampleType.startsWith('float') && d.nodata !== 'NaN' ? 'value NaN' : '',
     d.alphaBand === null ? '' : `alpha in band ${d.alphaBand}`,
     d.mask ? 'internal mask' : '',
   ].filter((part) => part !== '');

@@ -135,9 +135,7 @@ function sceneOf(
       if (valid) clearInvalid(data, valid);
       return { width: window.width, height: window.height, bands: 3, data };
     },
-    async readValidity(window, signal) {
-      return reader.hasValidity ? (await reader.read(window, signal)).valid : null;
-    },
+    readValidity: (window, signal) => reader.readValidity(window, signal),
     close: () => tiff.close(),
   };
 }

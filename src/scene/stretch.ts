@@ -37,7 +37,7 @@ export function planStretch(info: GeoTiffInfo, stretch: Stretch = 'auto'): Stret
   if (stretch === 'none') {
     if (info.sampleType === 'uint8') return { kind: 'none' };
     throw stretchError(
-      `${info.url} has ${info.sampleType} samples; without a stretch only 8-bit ones can be shown to the network; give --stretch auto or --stretch MIN,MAX`,
+      `${info.url} has ${info.sampleType} samples; without a stretch only 8-bit ones can be shown to the network; give --stretch auto or --stretch fixed:MIN,MAX`,
       stretch,
     );
   }

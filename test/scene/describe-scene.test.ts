@@ -75,6 +75,17 @@ test('what a run would refuse, and that there is no place, are said', async () =
   expect(text).toContain('lower right  (2, 1)');
 });
 
+test('float scenes hold no data at NaN, which is said once', async () => {
+  const samples = Float32Array.from([1, 2, 3]);
+  const text = async (nodata?: string) => {
+    const image = { width: 1, height: 1, bands: 3, samples, ...(nodata && { nodata }) };
+    return formatDescription(await describeScene(writeTiff(path.join(dir, 'float.tif'), image)));
+  };
+  expect(await text()).toContain('no data      value NaN\n');
+  expect(await text('-1')).toContain('no data      value -1, value NaN\n');
+  expect(await text('nan')).toContain('no data      value NaN\n');
+});
+
 test('slow layouts are named', async () => {
   const width = 20_000;
   const wide = { width, height: 1000, bands: 1, samples: new Uint8Array(width * 1000), deflate: true };

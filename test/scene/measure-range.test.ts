@@ -12,7 +12,6 @@ const infoOf = (part: Partial<GeoTiffInfo>) =>
 function painted(paint: (x: number, y: number) => number, make: (length: number) => SampleArray) {
   const windows: Window[] = [];
   const reader: PixelReader = {
-    hasValidity: false,
     nodata: null,
     alphaBand: null,
     async read(window) {
@@ -25,6 +24,7 @@ function painted(paint: (x: number, y: number) => number, make: (length: number)
       }
       return { samples, valid: null };
     },
+    readValidity: async () => null,
   };
   return { reader, windows };
 }

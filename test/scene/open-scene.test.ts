@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -54,6 +54,12 @@ describe('8-bit scenes', () => {
       pixelCoordinates: true,
     });
     expect(scene.warnings).toEqual([expect.stringMatching(/no georeferencing: results are in pixel coord/)]);
+  });
+
+  test('tell when their file was changed', async () => {
+    const url = write(bytes);
+    utimesSync(url, 1e9, 1.2e9);
+    expect((await readAll(url)).scene.info.modifiedMs).toBe(1.2e12);
   });
 
   test('can be stretched all the same', async () => {
@@ -144,6 +150,7 @@ describe('16-bit scenes', () => {
     await expect(openScene(write(wide), { stretch: 'none' })).rejects.toMatchObject({
       tag: 'ConfigError',
       pointer: '--stretch',
+      message: expect.stringMatching(/give --stretch auto or --stretch fixed:MIN,MAX$/),
     });
     for (const stretch of [
       { fixed: [5, 5] },
@@ -301,6 +308,26 @@ describe('validity', () => {
     expect([...tenth.valid!]).toEqual([0]);
   });
 
+  test('NaN in all chosen bands is no data in any float scene, whatever its nodata says', async () => {
+    const n = Number.NaN;
+    // All NaN; NaN and the nodata value; NaN in two bands; numbers.
+    const values = [n, n, n, n, -1, n, n, 2, n, 1, 2, 3];
+    const expected = { none: [0, 1, 1, 1], '-1': [0, 0, 1, 1] };
+    for (const samples of [Float32Array.from(values), Float64Array.from(values)]) {
+      const image = { width: 4, height: 1, bands: 3, samples };
+      expect([...(await readAll(write(image))).valid!]).toEqual(expected.none);
+      const { scene, valid } = await readAll(write({ ...image, nodata: '-1' }), { stretch: 'minmax' });
+      expect([...valid!]).toEqual(expected['-1']);
+      expect(scene.metadata.stretch).toMatchObject({
+        ranges: [
+          [1, 1],
+          [2, 2],
+          [3, 3],
+        ],
+      });
+    }
+  });
+
   const rgba: TestImage = {
     width: 3,
     height: 1,
@@ -314,6 +341,13 @@ describe('validity', () => {
     expect([...valid!]).toEqual([1, 0, 1]);
     expect(data).toEqual([1, 2, 3, 0, 0, 0, 7, 8, 9]);
     expect(scene.metadata.alphaBand).toBe(4);
+  });
+
+  test('of an alpha band is had without reading the colours', async () => {
+    const scene = await openScene(write({ ...rgba, planar: true }));
+    expect([...(await scene.readValidity(all(scene.grid)))!]).toEqual([1, 0, 1]);
+    expect(scene.stats.cache.misses).toBe(1);
+    await scene.close();
   });
 
   test('an alpha band that is chosen as colour is data', async () => {
