@@ -55,10 +55,15 @@ export function addConvert(program: Command, { reporter, signal }: VerbContext):
       reporter.info('converted', {
         model: manifest.name,
         parameters: manifest.parameters,
-        classes: manifest.classes.length,
-        window: manifest.window,
-        distances: manifest.distances,
         out: flags.out,
+        // The weights can't confirm these: a wrong preset shows only in the map.
+        fromPreset: {
+          classes: manifest.classes.length,
+          window: manifest.window,
+          distances: manifest.distances,
+          padTo: manifest.padTo,
+          geometry: manifest.geometry,
+        },
       });
     });
 }

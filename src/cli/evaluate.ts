@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { formatEvaluation } from '../evaluate/format-evaluation.ts';
 import { writeFileAtomic } from '../io/atomic-file.ts';
 import { readClasses } from '../pipeline/read-classes.ts';
-import { examples, parseNumbers, type VerbContext } from './verb.ts';
+import { examples, parseClassIds, type VerbContext } from './verb.ts';
 
 interface EvaluateFlags {
   pred: string;
@@ -24,12 +24,12 @@ export function addEvaluate(program: Command, { print, signal }: VerbContext): v
     .option(
       '--ignore <ids>',
       'truth values that stand for no knowledge, e.g. 0 (255 always does)',
-      parseNumbers,
+      parseClassIds,
     )
     .option(
       '--average <ids>',
       'classes that the means are taken over (default: those in the truth)',
-      parseNumbers,
+      parseClassIds,
     )
     .option(
       '--classes <file>',

@@ -31,6 +31,7 @@ export function createProgram(context: VerbContext): Command {
 
 /** Runs the command that the process was started with; sets its exit code. */
 export async function main(): Promise<void> {
+  ignoreClosedPipes();
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     // A second Ctrl-C means now.
@@ -55,6 +56,15 @@ export async function main(): Promise<void> {
       process.exitCode = stop.signal.aborted ? EXIT.tryAgain : exitCodeOf(error);
       report(error, interactive);
     }
+  }
+}
+
+/** A reader that has seen enough (`frustum info x | head`) is no failure. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
   }
 }
 

@@ -45,12 +45,21 @@ export function parseBands(text: string): [number | string, number | string, num
   return [r!, g!, b!];
 }
 
-/** Parses a list of whole numbers, e.g. `0,255`. */
+/** Parses a list of numbers, e.g. `1,3,6`. */
 export function parseNumbers(text: string): number[] {
   const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
   if (!numbers.every((n) => Number.isFinite(n)))
     throw new InvalidArgumentError('expected numbers, e.g. 1,3,6');
   return numbers;
+}
+
+/** Parses a list of class ids, e.g. `0,255`. */
+export function parseClassIds(text: string): number[] {
+  const ids = parseNumbers(text);
+  if (!ids.every((id) => Number.isInteger(id) && id >= 0 && id <= 255)) {
+    throw new InvalidArgumentError('expected class ids from 0 to 255, e.g. 0,255');
+  }
+  return ids;
 }
 
 /** `Examples:` for a verb's help. */

@@ -13,12 +13,17 @@ export interface PendingOutput {
 /**
  * Finishes all outputs, then puts them in their places one after the other. If one fails, the others are aborted, and
  * those that are in place already are taken away again.
+ * @param beforeFirst runs when all are finished and none is in its place yet
  * @returns the paths of all files, side files included
  */
-export async function commitTogether(outputs: readonly PendingOutput[]): Promise<string[]> {
+export async function commitTogether(
+  outputs: readonly PendingOutput[],
+  beforeFirst?: () => Promise<void>,
+): Promise<string[]> {
   const inPlace: string[] = [];
   try {
     for (const output of outputs) await output.finish?.();
+    await beforeFirst?.();
     for (const output of outputs) {
       await output.close();
       inPlace.push(output.path, ...(output.sideFiles ?? []));

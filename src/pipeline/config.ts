@@ -46,8 +46,6 @@ export const pipelineSchema = z.strictObject({
 
 /** See {@link pipelineSchema}. */
 export type Pipeline = z.infer<typeof pipelineSchema>;
-export type Stretch = z.infer<typeof stretchSchema>;
-export type BandChoice = NonNullable<Pipeline['bands']>;
 
 /**
  * Reads a pipeline file.

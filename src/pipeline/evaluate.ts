@@ -4,6 +4,7 @@ import type { Evaluation, ScoreOptions } from '../evaluate/score.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
 import { classesOfRaster } from './raster-classes.ts';
 
+/** Which rasters to compare, and how to score. */
 export interface EvaluateOptions extends Omit<ScoreOptions, 'classes'> {
   /** The map: a class raster. */
   readonly predicted: string;

@@ -1,9 +1,11 @@
 import { buildPyramid } from '../pyramid/build-pyramid.ts';
+import { identifyScene } from '../pyramid/identify-scene.ts';
 import type { PyramidManifest } from '../pyramid/pyramid-manifest.ts';
 import { openScene } from '../scene/open-scene.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 
+/** Which scene to sample, as seen through which bands and stretch, from which distances. */
 export interface MakePyramidOptions {
   readonly scene: string;
   readonly outDir: string;
@@ -32,7 +34,7 @@ export async function makePyramid(options: MakePyramidOptions): Promise<PyramidM
       scene,
       outDir,
       distances,
-      source: { ...scene.metadata },
+      source: identifyScene(scene),
       ...(signal && { signal }),
       ...(onRows && { onProgress: onRows }),
     });

@@ -3,6 +3,7 @@ import { type LandCoverClass, NODATA_CLASS } from '../core/classes.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ScenePixels, VectorSink } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
+import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import { openConfidenceSink, openLandcoverSink, type RasterSink } from '../sink/cog.ts';
 import { openGeoJsonSink } from '../sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
@@ -14,6 +15,8 @@ import type { VectorFormat } from './segment-options.ts';
 
 export interface OutputsOptions {
   readonly outDir: string;
+  /** The scene's file, which no output may replace. */
+  readonly sceneUrl: string;
   /** The scene; its grid is the outputs'. */
   readonly scene: ScenePixels & { readonly grid: Grid };
   readonly title: string;
@@ -37,9 +40,12 @@ export interface Outputs {
   /**
    * Finishes every file, then puts them in their places one after the other. If one fails, those that are in place
    * already are taken away again.
+   * @param beforeFirst runs when all are finished and none is in its place yet
    * @returns their paths, and what the coverage holds (`null` without polygons)
    */
-  commit(): Promise<{ readonly paths: readonly string[]; readonly coverage: CoverageSummary | null }>;
+  commit(
+    beforeFirst: () => Promise<void>,
+  ): Promise<{ readonly paths: readonly string[]; readonly coverage: CoverageSummary | null }>;
   /** Removes everything that was written. */
   abort(): Promise<void>;
   readonly totals: RowTotals;
@@ -47,11 +53,21 @@ export interface Outputs {
 
 /**
  * Opens the outputs of a run.
- * @throws SourceError where the folder can't be written to; UnsupportedError for a CRS that an output can't hold
+ * @throws ConfigError where an output would replace the scene; SourceError where the folder can't be written to; UnsupportedError for a CRS that an output can't hold
  */
 export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   const { outDir, scene, classes, title, modelName } = options;
   const { grid } = scene;
+  const files = [
+    'landcover.tif',
+    'confidence.tif',
+    'preview.png',
+    ...options.vector.map((v) => `landcover.${v}`),
+  ];
+  await refuseOverwrite(
+    files.map((file) => join(outDir, file)),
+    [options.sceneUrl],
+  );
   const metadata = { SOFTWARE: 'Frustum', MODEL: modelName };
   const rasters: RasterSink[] = [];
   const vectors: VectorSink[] = [];
@@ -87,9 +103,9 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
         [...rasters, ...(coverage === null ? [] : [coverage])].map((sink) => sink.writeRows(rows)),
       );
     },
-    async commit() {
+    async commit(beforeFirst) {
       const summary = coverage === null ? null : await coverage.finish();
-      return { paths: await commitTogether([...vectors, ...rasters]), coverage: summary };
+      return { paths: await commitTogether([...vectors, ...rasters], beforeFirst), coverage: summary };
     },
   };
 }

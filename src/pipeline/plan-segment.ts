@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../core/errors.ts';
@@ -52,6 +52,14 @@ export async function planSegment(
       { pointer: '--pyramid', value: options.pyramid },
     );
   }
+  const most = availableParallelism();
+  if (config.threads > most) {
+    throw new ConfigError(
+      `--threads ${config.threads}: this machine runs ${most} at a time, and more would only hinder each other; use at most ${most}`,
+      { pointer: '--threads', value: config.threads },
+    );
+  }
+  checkStride(config.stride, manifest.window);
   const { window, distances, padTo } = manifest;
   const plan = planFrusta({
     width,
@@ -63,14 +71,27 @@ export async function planSegment(
     mode: config.mode,
   });
   const { threads: _, ...decisive } = config;
+  const path = await realpath(localPath(scene.info.url));
+  const { mtimeMs: modifiedMs } = await stat(path);
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
-    scene: { ...scene.metadata, sizeBytes: scene.info.sizeBytes, modified: await modifiedAt(scene.info.url) },
+    // However the path is spelt, the same file is the same scene.
+    scene: { ...scene.metadata, url: path, sizeBytes: scene.info.sizeBytes, modifiedMs },
     model: modelChecksum(manifest),
     config: decisive,
   });
   return { plan, config, identity, warnings: warningsOf(plan, manifest) };
+}
+
+/** Scores are summed at a quarter of the resolution, so windows start at whole quarters. */
+function checkStride(stride: number, window: number): void {
+  if (stride % 4 === 0 && stride >= 4 && stride <= window) return;
+  const below = Math.min(Math.max(stride - (stride % 4), 4), window);
+  throw new ConfigError(
+    `--stride ${stride}: windows of ${window} px can be a multiple of 4 px apart, and at most ${window}; use ${below}`,
+    { pointer: '--stride', value: stride },
+  );
 }
 
 function warningsOf(plan: FrustumPlan, manifest: ModelManifest): string[] {
@@ -96,8 +117,7 @@ function warningsOf(plan: FrustumPlan, manifest: ModelManifest): string[] {
   return warnings;
 }
 
-/** Milliseconds since 1970 of the last change of a local file. */
-async function modifiedAt(url: string): Promise<number> {
-  const { mtimeMs } = await stat(url.startsWith('file:') ? fileURLToPath(url) : url);
-  return mtimeMs;
+/** The path of a local scene, given as a path or a `file:` URL. */
+function localPath(url: string): string {
+  return /^file:/i.test(url) ? fileURLToPath(url) : url;
 }

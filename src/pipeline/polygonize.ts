@@ -3,6 +3,7 @@ import type { LandCoverClass } from '../core/classes.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
+import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
 import { openGeoJsonSink } from '../sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
@@ -12,6 +13,7 @@ import { commitTogether } from './commit-together.ts';
 import { titleOf } from './open-outputs.ts';
 import { classesOfRaster } from './raster-classes.ts';
 
+/** What to trace, and into which files. */
 export interface PolygonizeOptions {
   /** A single-band uint8 raster. */
   readonly raster: string;
@@ -24,6 +26,7 @@ export interface PolygonizeOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+/** What was traced, and the files that hold it (absolute paths). */
 export interface PolygonizeReport extends CoverageSummary {
   readonly outputs: readonly string[];
 }
@@ -35,6 +38,14 @@ export interface PolygonizeReport extends CoverageSummary {
  */
 export async function polygonize(options: PolygonizeOptions): Promise<PolygonizeReport> {
   const { signal } = options;
+  const twice = options.outputs.find((path, i) => options.outputs.indexOf(path) !== i);
+  if (twice !== undefined) {
+    throw new ConfigError(`--out names ${twice} twice; name each file once`, {
+      pointer: '--out',
+      value: twice,
+    });
+  }
+  await refuseOverwrite(options.outputs, [options.raster]);
   const raster = await readClassRaster(options.raster);
   const sinks: VectorSink[] = [];
   try {

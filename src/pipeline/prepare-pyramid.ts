@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isFrustumError } from '../core/errors.ts';
 import { buildPyramid } from '../pyramid/build-pyramid.ts';
+import { identifyScene } from '../pyramid/identify-scene.ts';
 import { openPyramid, type Pyramid } from '../pyramid/open-pyramid.ts';
 import type { Scene } from '../scene/open-scene.ts';
 
@@ -21,7 +22,8 @@ export interface PreparePyramidOptions {
 export async function preparePyramid(options: PreparePyramidOptions): Promise<Pyramid> {
   const { scene, signal } = options;
   const distances = options.distances.filter((distance) => distance !== 1);
-  const open = (dir: string) => openPyramid(dir, { scene, distances, ...(signal && { signal }) });
+  const source = identifyScene(scene);
+  const open = (dir: string) => openPyramid(dir, { scene, source, distances, ...(signal && { signal }) });
   if (options.dir !== null) return open(options.dir);
   const dir = join(options.outDir, 'pyramid');
   try {
@@ -33,7 +35,7 @@ export async function preparePyramid(options: PreparePyramidOptions): Promise<Py
     scene,
     distances,
     outDir: dir,
-    source: { ...scene.metadata },
+    source,
     ...(signal && { signal }),
   });
   return open(dir);

@@ -74,14 +74,27 @@ async function readRecord(path: string): Promise<RunRecord | null> {
 }
 
 /**
- * Writes the record of a run whose outputs are all in place, over that of an earlier run in the folder; outputs of the
- * earlier run that this one did not make again are removed, so that the folder holds one run.
+ * Takes an earlier run's record away before its outputs are replaced, so that it never describes files it did not make.
+ * @returns names of the files that the earlier run wrote
  */
-export async function replaceRecord(dir: string, record: RunRecord): Promise<void> {
-  const earlier = await readRecord(join(dir, RUN_FILE));
-  await writeFileAtomic(join(dir, RUN_FILE), `${JSON.stringify(record, null, 2)}\n`);
+export async function takeRecord(dir: string): Promise<readonly string[]> {
+  const path = join(dir, RUN_FILE);
+  const earlier = await readRecord(path);
+  await rm(path, { force: true });
+  const outputs = Array.isArray(earlier?.outputs) ? earlier.outputs : [];
+  return outputs.map(({ file }) => file).filter((file) => basename(file) === file);
+}
+
+/**
+ * Writes the record of a run whose outputs are all in place. Files of an earlier run that this one did not make again are
+ * removed first, so that the folder holds one run.
+ */
+export async function writeRecord(
+  dir: string,
+  record: RunRecord,
+  earlierFiles: readonly string[],
+): Promise<void> {
   const kept = new Set(record.outputs.map((output) => output.file));
-  for (const { file } of Array.isArray(earlier?.outputs) ? earlier.outputs : []) {
-    if (!kept.has(file) && basename(file) === file) await rm(join(dir, file), { force: true });
-  }
+  for (const file of earlierFiles) if (!kept.has(file)) await rm(join(dir, file), { force: true });
+  await writeFileAtomic(join(dir, RUN_FILE), `${JSON.stringify(record, null, 2)}\n`);
 }

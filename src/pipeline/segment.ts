@@ -6,7 +6,7 @@ import { createTally, inferRows } from './infer-rows.ts';
 import { openOutputs, titleOf } from './open-outputs.ts';
 import { planSegment, type SegmentTask } from './plan-segment.ts';
 import { preparePyramid } from './prepare-pyramid.ts';
-import { describeOutputs, findFinishedRun, replaceRecord } from './run-record.ts';
+import { describeOutputs, findFinishedRun, takeRecord, writeRecord } from './run-record.ts';
 import type { SegmentHooks, SegmentOptions } from './segment-options.ts';
 import { describeSegment, type SegmentReport } from './segment-report.ts';
 
@@ -53,48 +53,46 @@ async function runTask(
   try {
     const { classes, name, distances } = model.manifest;
     const { vector, preview } = config;
-    const outputs = await openOutputs({
-      outDir,
-      scene,
-      title: titleOf(scene.info.url),
-      modelName: name,
-      classes,
-      vector,
-      preview,
-    });
-    const tally = createTally();
     const pyramid =
       config.sampling === 'pyramid'
         ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
         : null;
     try {
-      hooks.onPlan?.(plan);
-      const reader = createFrustumReader({ scene, plan, pyramid });
-      const onWindow = (done: number) => hooks.onWindow?.(done, plan.count);
-      for await (const rows of inferRows({ plan, scene, reader, model, tally, onWindow, ...signal })) {
-        await outputs.writeRows(rows);
-      }
-      hooks.signal?.throwIfAborted();
-      const { paths, coverage } = await outputs.commit();
-      const totalMs = performance.now() - started;
-      const { totals } = outputs;
-      const files = await describeOutputs(paths);
-      const report = describeSegment({
+      const { url } = scene.info;
+      const outputs = await openOutputs({
+        outDir,
         scene,
-        model,
-        task,
-        tally,
-        totals,
-        coverage,
-        outputs: files,
-        warnings,
-        totalMs,
+        sceneUrl: url,
+        title: titleOf(url),
+        modelName: name,
+        classes,
+        vector,
+        preview,
       });
-      await replaceRecord(outDir, report);
-      return report;
-    } catch (error) {
-      await outputs.abort();
-      throw error;
+      try {
+        hooks.onPlan?.(plan);
+        const tally = createTally();
+        const reader = createFrustumReader({ scene, plan, pyramid });
+        const onWindow = (done: number) => hooks.onWindow?.(done, plan.count);
+        for await (const rows of inferRows({ plan, scene, reader, model, tally, onWindow, ...signal })) {
+          await outputs.writeRows(rows);
+        }
+        hooks.signal?.throwIfAborted();
+        let earlierFiles: readonly string[] = [];
+        const { paths, coverage } = await outputs.commit(async () => {
+          earlierFiles = await takeRecord(outDir);
+        });
+        const totalMs = performance.now() - started;
+        const { totals } = outputs;
+        const files = await describeOutputs(paths);
+        const facts = { scene, model, task, tally, totals, coverage, outputs: files, warnings, totalMs };
+        const report = describeSegment(facts);
+        await writeRecord(outDir, report, earlierFiles);
+        return report;
+      } catch (error) {
+        await outputs.abort();
+        throw error;
+      }
     } finally {
       await pyramid?.close();
     }

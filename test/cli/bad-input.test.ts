@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTiffWriter } from '../../src/geotiff/write-tiff.ts';
@@ -132,6 +132,31 @@ describe('segment, given bad input', () => {
     expect(result.status).toBe(1);
   });
 
+  it('an output that would replace the scene', async () => {
+    const own = join(dir, 'own');
+    await mkdir(own);
+    const path = join(own, 'landcover.tif');
+    const bytes = await readFile(scene);
+    await writeFile(path, bytes);
+    const result = await runFrustum('segment', path, '--model', model, '--out', own);
+    expect(result.failure).toMatchObject({
+      tag: 'ConfigError',
+      message: expect.stringContaining('landcover.tif'),
+    });
+    expect(result.status).toBe(2);
+    expect(await readdir(own)).toEqual(['landcover.tif']);
+    expect(await readFile(path)).toEqual(bytes);
+  });
+
+  it('a pyramid that is not there', () =>
+    expectFailure(
+      'nopyramid',
+      [scene, '--model', model, '--sampling', 'pyramid', '--pyramid', join(dir, 'none')],
+      1,
+      'SourceError',
+      /none/,
+    ));
+
   it('wrong usage: an unknown option, a bad number, no model', async () => {
     for (const args of [
       ['segment', scene, '--model', model, '--out', dir, '--strid', '4'],
@@ -139,6 +164,8 @@ describe('segment, given bad input', () => {
       ['segment', scene, '--out', join(dir, 'none')],
       ['segment', scene, '--model', model, '--out', join(dir, 'none'), '--stride', '999'],
       ['segment', scene, '--model', model, '--out', join(dir, 'none'), '--stride', '6'],
+      ['segment', scene, '--model', model, '--out', join(dir, 'none'), '--threads', '1000'],
+      ['evaluate', '--pred', scene, '--truth', scene, '--ignore', '300'],
       ['nonsense'],
     ]) {
       const result = await runFrustum(...args);
@@ -230,6 +257,10 @@ describe('segment, given odd but good input', () => {
     expect(again.status).toBe(0);
     expect(again.lines.some((line) => /already done/.test(String(line.msg)))).toBe(true);
     expect(await read()).toEqual(before);
+    const spelt = ['segment', relative('.', scene), ...args.slice(2), '--vector', 'geojson,geojsonl'];
+    expect((await runFrustum(...spelt)).lines.some((line) => /already done/.test(String(line.msg)))).toBe(
+      true,
+    );
     expect(Object.keys(before)).toEqual([
       'confidence.tif',
       'landcover.geojson',
@@ -248,6 +279,17 @@ describe('segment, given odd but good input', () => {
       'run.json',
     ]);
     expect(after['landcover.tif']).toBe(before['landcover.tif']);
+  });
+});
+
+describe('a reader that has seen enough', () => {
+  it('is no failure', () => {
+    const command = `${process.execPath} bin/frustum.js info ${scene} | head -n 1`;
+    const said = execFileSync('bash', ['-c', `set -o pipefail; ${command}`], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
+    expect(said).toContain('scene.tif');
   });
 });
 

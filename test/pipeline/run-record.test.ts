@@ -7,7 +7,8 @@ import {
   findFinishedRun,
   identityOf,
   type RunRecord,
-  replaceRecord,
+  takeRecord,
+  writeRecord,
 } from '../../src/pipeline/run-record.ts';
 
 let dir: string;
@@ -26,7 +27,7 @@ async function finishRun(): Promise<RunRecord> {
     identity: identityOf({ scene: 'x', stride: 4 }),
     outputs: await describeOutputs([path]),
   };
-  await replaceRecord(dir, record);
+  await writeRecord(dir, record, []);
   return record;
 }
 
@@ -59,7 +60,7 @@ describe('run record', () => {
     expect(await findFinishedRun(dir, record.identity)).toBeNull();
   });
 
-  it('replacing a record removes what only the earlier run made, and nothing else', async () => {
+  it('a new run takes away the old record first, then what only the old run made, and nothing else', async () => {
     await finishRun();
     await writeFile(join(dir, 'b.bin'), 'new');
     await writeFile(join(dir, 'notes.txt'), "the user's own");
@@ -70,7 +71,9 @@ describe('run record', () => {
       identity: identityOf('next'),
       outputs: await describeOutputs([join(dir, 'b.bin')]),
     };
-    await replaceRecord(dir, next);
+    const earlier = await takeRecord(dir);
+    expect((await readdir(dir)).sort()).toEqual(['a.bin', 'b.bin', 'notes.txt']);
+    await writeRecord(dir, next, earlier);
     expect((await readdir(dir)).sort()).toEqual(['b.bin', 'notes.txt', 'run.json']);
     expect(await findFinishedRun(dir, next.identity)).toEqual(next);
   });
