@@ -31,6 +31,10 @@ export interface CornerLocator {
 // Corners found last, by a hash of their place: most are asked for by two or three rings close to each other.
 const CACHE_SIZE = 1 << 17;
 const MAX_STEP = 1 << 14;
+/** Latitude in degrees from which on, about 11 km from the pole, longitudes change fast. */
+const POLAR_CAP = 89.9;
+/** Degrees of longitude that a pixel in the polar cap may span if its corners are to tell its direction. */
+const WIDEST_PIXEL = 30;
 
 /**
  * @param grid must be georeferenced.
@@ -114,29 +118,44 @@ function planFromSamples(
   let mirrored: boolean | null = null;
   let latticeStep = MAX_STEP;
   let smallest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 25; i++) {
-    // From the centre outwards, which is where a projection is at its best.
-    const c = Math.floor(((width - 1) * ((i + 2) % 5)) / 4);
-    const r = Math.floor(((height - 1) * (Math.floor(i / 5 + 2) % 5)) / 4);
-    const here = toLonLat(c, r);
-    const east = difference(here, toLonLat(c + 1, r));
-    const south = difference(here, toLonLat(c, r + 1));
-    const area = east[0] * south[1] - east[1] * south[0];
-    if (!Number.isFinite(area) || area === 0 || Math.abs(here[1]) > 89.9) continue;
-    mirrored ??= area > 0;
-    smallest = Math.min(smallest, Math.hypot(...east), Math.hypot(...south));
-    if (continuous) continue;
-    const shrink = Math.cos((here[1] * Math.PI) / 180);
-    const pixel = Math.min(Math.hypot(east[0] * shrink, east[1]), Math.hypot(south[0] * shrink, south[1]));
-    const inward = (at: number, size: number) => (at * 2 < size ? 1 : -1);
-    latticeStep = Math.min(
-      latticeStep,
-      straightStep(c, r, inward(c, width), 0, pixel),
-      straightStep(c, r, 0, inward(r, height), pixel),
-    );
+  let polarPlaces = 0;
+  // Round a pole, longitude and latitude say little of pixels: places there count only where there are no others.
+  for (let round = 0; round < 2 && mirrored === null; round++) {
+    for (let i = 0; i < 25; i++) {
+      // From the centre outwards, which is where a projection is at its best.
+      const c = Math.floor(((width - 1) * ((i + 2) % 5)) / 4);
+      const r = Math.floor(((height - 1) * (Math.floor(i / 5 + 2) % 5)) / 4);
+      const here = toLonLat(c, r);
+      const east = difference(here, toLonLat(c + 1, r));
+      const south = difference(here, toLonLat(c, r + 1));
+      const area = east[0] * south[1] - east[1] * south[0];
+      if (!Number.isFinite(area) || area === 0) continue;
+      const polar = Math.abs(here[1]) > POLAR_CAP;
+      if (polar) polarPlaces++;
+      if (polar && (round === 0 || Math.max(Math.abs(east[0]), Math.abs(south[0])) > WIDEST_PIXEL)) continue;
+      mirrored ??= area > 0;
+      const shrink = continuous ? 1 : Math.cos((here[1] * Math.PI) / 180);
+      const pixel = Math.min(Math.hypot(east[0] * shrink, east[1]), Math.hypot(south[0] * shrink, south[1]));
+      smallest = Math.min(smallest, pixel);
+      if (continuous) continue;
+      if (polar) latticeStep = 1; // other places are nearer to the pole still, and lines bend more there
+      const inward = (at: number, size: number) => (at * 2 < size ? 1 : -1);
+      latticeStep = Math.min(
+        latticeStep,
+        straightStep(c, r, inward(c, width), 0, pixel),
+        straightStep(c, r, 0, inward(r, height), pixel),
+      );
+    }
   }
   // Points move by up to 0.7 units when rounded: three units keep neighbours apart and rings simple.
   const unitsPerDegree = smallest * 1e7 >= 3 ? 1e7 : 1e9;
+  if (mirrored === null && polarPlaces > 0) {
+    const hint = 'leave the polygons out (--no-vector)';
+    throw new UnsupportedError(
+      `The scene lies too near a pole to draw its borders in longitude and latitude: its ${width} x ${height} pixels span too many degrees each. Crop it less tightly, or ${hint}.`,
+      { feature: 'polygons at a pole', hint },
+    );
+  }
   if (mirrored === null || smallest * unitsPerDegree < 3) {
     throw new UnsupportedError(
       `The scene's pixels have no usable size in longitude and latitude (smallest side ${smallest} degrees).`,

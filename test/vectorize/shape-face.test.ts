@@ -330,4 +330,49 @@ describe('the antimeridian', () => {
       expect(Math.abs(sumAreas(features) / cap.areaM2! - 1)).toBeLessThan(1e-9);
     }
   });
+
+  const arctic3995 = projected('+proj=stere +lat_0=90 +lat_ts=71 +lon_0=0 +datum=WGS84', 3995);
+  it.each([
+    ['the pole at its centre', arctic3995, 48, 45, -48 * 2, 45 * 2],
+    ['the pole within a pixel', arctic3995, 48, 45, -48 * 2 + 1.3, 45 * 2 - 1.7],
+    ['beside the pole', arctic3995, 40, 30, 1500, 2500],
+    ['beside the south pole', antarctic, 40, 30, -5000, 2500],
+  ])('draws a scene that lies within a few kilometres of a pole: %s', (_, crs, width, height, x, y) => {
+    const pixel = 4;
+    const transform = northUp(x, y, pixel);
+    const classes = Uint8Array.from({ length: width * height }, (_, p) => {
+      const [column, row] = [p % width, Math.floor(p / width)];
+      return (Math.floor(column / 7) + Math.floor(row / 5) * 3) % 4;
+    });
+    const { features } = coverageOf(
+      { width, height, classes },
+      gridOf({ width, height, classes }, crs, transform),
+    );
+    expect(features.length).toBeGreaterThan(10);
+    for (const f of features) {
+      const polygons = toPolygons(f.geometry);
+      expect(checkPolygons(polygons), `face ${f.id}`).toEqual([]);
+      const area = geodesicArea(polygons, 1);
+      expect(Math.abs(area / f.areaM2! - 1), `face ${f.id}: ${area} ${f.areaM2}`).toBeLessThan(1e-3);
+      // On the ground, all faces are as much larger than on the map as the projection's scale has it. Borders next to
+      // the pole bulge by up to a tenth of a pixel.
+      const scale = f.areaM2! / (f.pixelCount * pixel * pixel);
+      expect(Math.abs(scale / SCALE_AT_POLE - 1), `face ${f.id}`).toBeLessThan(0.03);
+    }
+    const scale = sumAreas(features) / (width * height * pixel * pixel);
+    expect(Math.abs(scale / SCALE_AT_POLE - 1)).toBeLessThan(2e-3);
+  });
+
+  it('says so where the pixels round a pole are too few to tell their direction', () => {
+    const tiny = full(2, 2);
+    expect(() => coverageOf(tiny, gridOf(tiny, arctic3995, northUp(-4, 4, 4)))).toThrow(
+      expect.objectContaining({
+        tag: 'UnsupportedError',
+        message: expect.stringMatching(/too near a pole.*--no-vector/),
+      }),
+    );
+  });
 });
+
+/** Ground over map area at the pole of a polar stereographic map that is true at 71 degrees: (2 / (1 + sin 71))^2. */
+const SCALE_AT_POLE = (2 / (1 + Math.sin((71 * Math.PI) / 180))) ** 2;
