@@ -24,7 +24,7 @@ export interface FrustumReader {
 export interface FrustumReaderOptions {
   readonly scene: RgbReader;
   readonly plan: FrustumPlan;
-  /** If given, views from farther than 1 come from its levels. */
+  /** If given, views from farther than 1 come from its levels, save those of windows that the frame cut down. */
   readonly pyramid?: Pyramid | null;
   /** Context views kept for windows that repeat (each `window * window * 3` bytes); 8 unless told. */
   readonly keptViews?: number;
@@ -44,8 +44,10 @@ export function createFrustumReader(options: FrustumReaderOptions): FrustumReade
 
   const sample = (window: Window, index: number, signal?: AbortSignal): Promise<Uint8Array> => {
     const distance = plan.distances[index]!;
-    const seen = levels[index] === scene ? window : levelWindow(window, distance);
-    return sampleWindow(levels[index]!, seen, side, side, signal);
+    // A window that the frame cut down shows more than its level holds. Being small, it is read from the scene.
+    const cutDown = Math.min(window.width, window.height) < distance * side;
+    if (levels[index] === scene || cutDown) return sampleWindow(scene, window, side, side, signal);
+    return sampleWindow(levels[index]!, levelWindow(window, distance), side, side, signal);
   };
   const readView: FrustumReader['readView'] = async (frustum, index, signal) => {
     const window = frustum.windows[index]!;
