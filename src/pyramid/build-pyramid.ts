@@ -8,11 +8,13 @@ import type { Grid } from '../core/grid.ts';
 import type { RgbReader } from '../core/ports.ts';
 import { createTiffWriter, type TiffWriter } from '../geotiff/write-tiff.ts';
 import { writeError, writeFileAtomic } from '../io/atomic-file.ts';
+import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import {
   levelFileName,
   PYRAMID_MANIFEST,
   type PyramidLevel,
   type PyramidManifest,
+  type PyramidSource,
 } from './pyramid-manifest.ts';
 import { createLevelSampler, type LevelSampler, type SceneRows } from './sample-level.ts';
 
@@ -23,8 +25,8 @@ export interface BuildPyramidOptions {
   readonly distances: readonly number[];
   /** Folder, made where there is none. */
   readonly outDir: string;
-  /** What the scene was made of, as plain data (files, bands, stretch); kept in `pyramid.json` for the reader. */
-  readonly source: object;
+  /** Kept in `pyramid.json`, so that the pyramid is not used for another scene. */
+  readonly source: PyramidSource;
   readonly signal?: AbortSignal;
   /** Told after each band how many scene rows are done. */
   readonly onProgress?: (rowsDone: number, rowCount: number) => void;
@@ -45,23 +47,32 @@ const BAND_BYTES = 32 * 1024 * 1024;
  * Writes the altitude pyramid of a scene: one tiled GeoTIFF a distance, and `pyramid.json` last. The scene is read once,
  * in bands; memory grows with its width only.
  * @returns what was written to `pyramid.json`
- * @throws ConfigError for distances that are not whole, SourceError, FormatError, AbortedError. After a failure there is
- *   no `pyramid.json` in the folder, and none of the levels.
+ * A former pyramid in the folder is kept until the new levels are complete.
+ * @returns what was written to `pyramid.json`
+ * @throws ConfigError for distances that are not whole, and for a folder where the scene itself would be overwritten;
+ *   SourceError, FormatError, AbortedError. A failure leaves nothing that was written.
  */
 export async function buildPyramid(options: BuildPyramidOptions): Promise<PyramidManifest> {
   const { scene, outDir, source } = options;
   const distances = checkDistances(options.distances);
   const { width, height, transform, crs } = scene.grid;
-  // A pyramid that is about to be replaced must not vouch for new levels.
   const manifestPath = join(outDir, PYRAMID_MANIFEST);
-  await rm(manifestPath, { force: true }).catch((cause: unknown) => {
-    throw writeError(manifestPath, cause);
-  });
+  const levelPaths = distances.map((distance) => join(outDir, levelFileName(distance)));
+  await refuseOverwrite([manifestPath, ...levelPaths], [source.url]);
   const levels: Level[] = [];
+  const inPlace: string[] = [];
   try {
     for (const distance of distances) levels.push(await openLevel(scene.grid, distance, outDir));
     await streamScene(options, levels);
-    for (const level of levels) await level.writer.close();
+    for (const { writer } of levels) await writer.finish();
+    // A pyramid that is about to be replaced must not vouch for new levels.
+    await rm(manifestPath, { force: true }).catch((cause: unknown) => {
+      throw writeError(manifestPath, cause);
+    });
+    for (const { writer } of levels) {
+      await writer.close();
+      inPlace.push(writer.path);
+    }
     const manifest: PyramidManifest = {
       format: 'frustum-pyramid',
       version: 1,
@@ -75,7 +86,7 @@ export async function buildPyramid(options: BuildPyramidOptions): Promise<Pyrami
     return manifest;
   } catch (error) {
     await Promise.all(levels.map(({ writer }) => writer.abort()));
-    await Promise.all(levels.map(({ path }) => rm(path, { force: true }).catch(() => undefined)));
+    await Promise.all(inPlace.map((path) => rm(path, { force: true }).catch(() => undefined)));
     throw error;
   }
 }

@@ -9,8 +9,8 @@ const PATCH = 8;
 const BANDS = 3;
 
 /**
- * Compares a level with the scene at places spread over it. This finds what names and dates of files do not tell: other
- * bands, another stretch, an edited scene.
+ * Compares a level with the scene at places spread over it. A second line of defence behind `checkSource`: it finds
+ * levels of other pixels under an honest description, but not a change between the places.
  * @throws ConfigError if a pixel differs
  */
 export async function checkSameScene(

@@ -7,10 +7,12 @@ import type { SampleArray } from '../geotiff/sample-array.ts';
 import { BlockCache } from '../io/block-cache.ts';
 import { openByteSource } from '../io/open-source.ts';
 import { checkSameScene } from './check-same-scene.ts';
+import { checkSource } from './check-source.ts';
 import {
   PYRAMID_MANIFEST,
   type PyramidLevel,
   type PyramidManifest,
+  type PyramidSource,
   pyramidManifestSchema,
 } from './pyramid-manifest.ts';
 
@@ -30,6 +32,8 @@ export interface Pyramid {
 export interface OpenPyramidOptions {
   /** The scene as it is going to be read; with other bands or another stretch its pixels are others. */
   readonly scene: RgbReader;
+  /** The scene's file and how it is read now; but for `url`, the pyramid must have been built with the same. */
+  readonly source: PyramidSource;
   /** Levels that must be there. Distance 1 is not asked for: that is the scene. */
   readonly distances: readonly number[];
   /** Decoded blocks kept, all levels together; 128 MiB unless told. */
@@ -41,14 +45,15 @@ const BANDS = [0, 1, 2];
 const CACHE_BYTES = 128 * 1024 * 1024;
 
 /**
- * Opens the pyramid in `dir` and makes sure that it is one of this scene: equal size and place, the levels asked for, whole
- * files, and equal pixels at probed places.
+ * Opens the pyramid in `dir` and makes sure that it is one of this scene: equal size and place, the same file read in the
+ * same way, the levels asked for, whole files, and equal pixels at probed places.
  * @throws SourceError if there is no pyramid; FormatError if it is damaged; ConfigError if it is another scene's or lacks a level
  */
 export async function openPyramid(dir: string, options: OpenPyramidOptions): Promise<Pyramid> {
-  const { scene, distances, signal } = options;
+  const { scene, source, distances, signal } = options;
   const manifest = await readPyramidManifest(dir);
   checkPlace(dir, manifest, scene);
+  checkSource(dir, manifest, source);
   for (const distance of distances) if (distance !== 1) findLevel(dir, manifest, distance);
   const cache = new BlockCache<SampleArray>(options.cacheBytes ?? CACHE_BYTES);
   const files: GeoTiff[] = [];

@@ -32,12 +32,21 @@ export const pyramidManifestSchema = z.strictObject({
     transform: affine.nullable(),
     crs: z.string().nullable(),
   }),
-  /** What the scene was made of (files, bands, stretch), in the words of whoever opened it; for the reader. */
-  source: z.record(z.string(), z.unknown()),
+  /** See {@link PyramidSource}. */
+  source: z.looseObject({ url: z.string() }),
   /** How a level pixel is made, for the reader. */
   sampling: z.string(),
   levels: z.array(level).min(1),
 });
+
+/**
+ * The scene's file and how it was read, as plain data (size, time, bands, stretch): all that decides the scene's pixels.
+ * `url` is where it was, which may be spelt in many ways; all else must be equal for a pyramid to be used.
+ */
+export interface PyramidSource {
+  readonly url: string;
+  readonly [property: string]: unknown;
+}
 
 /** See {@link pyramidManifestSchema}. */
 export type PyramidManifest = z.infer<typeof pyramidManifestSchema>;

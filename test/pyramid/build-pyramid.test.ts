@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -7,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SourceError } from '../../src/core/errors.ts';
 import { resampleBlock } from '../../src/frustum/resample.ts';
 import { buildPyramid } from '../../src/pyramid/build-pyramid.ts';
+import { openPyramid } from '../../src/pyramid/open-pyramid.ts';
 import { createMemoryScene, noiseImage, padImage } from '../support/memory-scene.ts';
 import { expectSameBytes } from '../support/same-bytes.ts';
 
@@ -19,7 +21,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 const WIDTH = 1201;
 const HEIGHT = 997;
 const image = noiseImage(WIDTH, HEIGHT, 5);
-const source = { files: ['scene.tif'] };
+const source = { url: 'scene.tif', sizeBytes: 3_592_191, modifiedMs: 1 };
 
 describe('buildPyramid', () => {
   it('writes a level a distance, sampled as the network sees it, and describes them last', async () => {
@@ -87,9 +89,8 @@ describe('buildPyramid', () => {
     expect(tiffDoubles(bytes, 33922)).toEqual([0, 0, 0, 500_000, 4_000_000, 0]);
   });
 
-  it('leaves nothing behind when the scene breaks half-way', async () => {
+  it('leaves nothing behind when the scene breaks half-way, and all that was there before', async () => {
     const memory = createMemoryScene(WIDTH, HEIGHT, image);
-    await buildPyramid({ scene: memory, distances: [1], outDir: dir, source });
     const broken = {
       grid: memory.grid,
       readRgb: (window: Parameters<typeof memory.readRgb>[0]) =>
@@ -97,10 +98,47 @@ describe('buildPyramid', () => {
           ? Promise.reject(new SourceError('cut short', { url: 'scene.tif' }))
           : memory.readRgb(window),
     };
-    await expect(
-      buildPyramid({ scene: broken, distances: [1, 3], outDir: dir, source }),
-    ).rejects.toMatchObject({ tag: 'SourceError' });
+    const buildBroken = () => buildPyramid({ scene: broken, distances: [1, 3], outDir: dir, source });
+    await expect(buildBroken()).rejects.toMatchObject({ tag: 'SourceError' });
     expect(await readdir(dir)).toEqual([]);
+
+    await buildPyramid({ scene: memory, distances: [1], outDir: dir, source });
+    await writeFile(path.join(dir, 'distance-3.tif'), "somebody's own");
+    await expect(buildBroken()).rejects.toMatchObject({ tag: 'SourceError' });
+    expect((await readdir(dir)).sort()).toEqual(['distance-1.tif', 'distance-3.tif', 'pyramid.json']);
+    expect(await readFile(path.join(dir, 'distance-3.tif'), 'utf8')).toBe("somebody's own");
+    await (await openPyramid(dir, { scene: memory, source, distances: [1] })).close();
+  });
+
+  it('takes back the levels in place when a later one cannot be put there', async () => {
+    const scene = createMemoryScene(WIDTH, HEIGHT, image);
+    const blocked = path.join(dir, 'distance-3.tif');
+    const run = buildPyramid({
+      scene,
+      distances: [1, 3, 6],
+      outDir: dir,
+      source,
+      onProgress: () => mkdirSync(path.join(blocked, 'full'), { recursive: true }),
+    });
+    await expect(run).rejects.toMatchObject({ tag: 'SourceError' });
+    expect(await readdir(dir)).toEqual(['distance-3.tif']);
+  });
+
+  it.each(['distance-3.tif', 'pyramid.json'])('never overwrites the scene: %s', async (name) => {
+    const scene = createMemoryScene(4, 4, noiseImage(4, 4));
+    const url = path.join(dir, name);
+    await writeFile(url, 'the scene');
+    await symlink(dir, `${dir}-link`);
+    try {
+      for (const outDir of [dir, `${dir}-link`, path.relative(process.cwd(), dir)]) {
+        const run = buildPyramid({ scene, distances: [1, 3], outDir, source: { ...source, url } });
+        await expect(run).rejects.toMatchObject({ tag: 'ConfigError', pointer: '--out' });
+      }
+      expect(await readdir(dir)).toEqual([name]);
+      expect(await readFile(url, 'utf8')).toBe('the scene');
+    } finally {
+      await rm(`${dir}-link`);
+    }
   });
 
   it('stops when asked to', async () => {
