@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { basename, join, parse } from 'node:path';
+import { rename, rm } from 'node:fs/promises';
+import { basename, join, parse, resolve } from 'node:path';
 import { ModelError } from '../core/errors.ts';
+import { makeFolder } from '../io/make-folder.ts';
 import { type ModelManifest, modelManifestSchema } from '../model/manifest.ts';
 import { type BuildOptions, buildGraphs, type ModelGraphs } from './build-graphs.ts';
 import { openCheckpoint } from './checkpoint/checkpoint.ts';
@@ -131,7 +132,7 @@ async function writeModel(
   const temporary = (name: string) => join(outDir, `.${name}.${run}.tmp`);
   const pending: string[] = [];
   try {
-    await mkdir(outDir, { recursive: true }).catch((cause) => {
+    await makeFolder(resolve(outDir)).catch((cause) => {
       throw fileError('make folder', outDir, cause);
     });
     const stale: string[] = [];

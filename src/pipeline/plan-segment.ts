@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../core/errors.ts';
@@ -71,13 +71,13 @@ export async function planSegment(
     mode: config.mode,
   });
   const { threads: _, ...decisive } = config;
-  const path = await realpath(localPath(scene.info.url));
-  const { mtimeMs: modifiedMs } = await stat(path);
+  const { url, sizeBytes, modifiedMs } = scene.info;
+  const path = await realpath(localPath(url));
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
     // However the path is spelt, the same file is the same scene.
-    scene: { ...scene.metadata, url: path, sizeBytes: scene.info.sizeBytes, modifiedMs },
+    scene: { ...scene.metadata, url: path, sizeBytes, modifiedMs },
     model: modelChecksum(manifest),
     config: decisive,
   });

@@ -11,7 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   pyramid: ['scene', 'io', 'geotiff'],
   frustum: ['scene', 'pyramid'],
   model: [],
-  convert: ['model/manifest.ts'],
+  convert: ['model/manifest.ts', 'io'],
   stitch: [],
   vectorize: [],
   sink: ['io', 'geotiff', 'vectorize'],
