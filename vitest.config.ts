@@ -1,4 +1,7 @@
 import { defineConfig } from 'vitest/config';
+import { testsWithoutData } from './test/support/shared-data.ts';
+
+const withoutData = testsWithoutData();
 
 export default defineConfig({
   test: {
@@ -9,11 +12,20 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/**/*.slow.test.ts'] },
+        test: {
+          name: 'default',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.slow.test.ts', ...withoutData],
+        },
       },
       {
         extends: true,
-        test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 1_200_000 },
+        test: {
+          name: 'slow',
+          include: ['test/**/*.slow.test.ts'],
+          exclude: withoutData,
+          testTimeout: 1_200_000,
+        },
       },
     ],
   },
