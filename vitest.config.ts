@@ -5,7 +5,6 @@ const withoutData = testsWithoutData();
 
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/build-command.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
@@ -14,6 +13,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'default',
+          globalSetup: ['test/support/build-command.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.slow.test.ts', ...withoutData],
         },
@@ -22,6 +22,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'slow',
+          globalSetup: ['test/support/build-command.ts'],
           include: ['test/**/*.slow.test.ts'],
           exclude: withoutData,
           testTimeout: 1_200_000,
