@@ -36,6 +36,8 @@ export interface SegmentOptions {
   readonly provider?: Provider;
   /** Threads of the network; all processors unless told. */
   readonly threads?: number;
+  /** Budget of the cache of decoded scene blocks; 256 MiB unless told. */
+  readonly cacheBytes?: number;
   /** Run even if the outputs of the same run are there already. */
   readonly overwrite?: boolean;
 }

@@ -22,6 +22,7 @@ export async function segment(options: SegmentOptions, hooks: SegmentHooks = {})
   const scene = await openScene(options.scene, {
     ...(options.bands && { bands: options.bands }),
     ...(options.stretch && { stretch: options.stretch }),
+    ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
     ...(hooks.signal && { signal: hooks.signal }),
   });
   try {
