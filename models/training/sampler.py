@@ -23,9 +23,13 @@ class Sampler:
         areas = np.array([labels.size for _, labels in self.frames], float)
         self.scene_odds = areas / areas.sum()
         self.places = self._places(len(recipe["classes"]))
+        scored = [(cls, rows) for cls, rows in self.places if cls not in recipe["scoreIgnores"]]
+        shares = self.class_shares(len(recipe["classes"]))[[cls for cls, _ in scored]]
+        self.scored_places = [rows for _, rows in scored]
+        self.scored_odds = shares / shares.sum()
 
-    def _places(self, classes: int) -> list[np.ndarray]:
-        """For each class that occurs, a fixed draw of (scene, y, x) where it does."""
+    def _places(self, classes: int) -> list[tuple[int, np.ndarray]]:
+        """For each class that occurs, the class and a fixed draw of (scene, y, x) where it does."""
         rng = np.random.default_rng(self.recipe["seed"])
         places = []
         for cls in range(1, classes):
@@ -40,13 +44,18 @@ class Sampler:
             rows = np.concatenate(found)
             if rows.size:
                 odds = rows[:, 3] / rows[:, 3].sum()
-                places.append(rows[rng.choice(len(rows), PLACES_PER_CLASS, p=odds)][:, :3])
+                places.append((cls, rows[rng.choice(len(rows), PLACES_PER_CLASS, p=odds)][:, :3]))
         return places
 
     def _place(self, rng: np.random.Generator) -> tuple[int, int, int]:
         w = self.window
-        if rng.random() < self.recipe["balanced"]:
-            rows = self.places[rng.integers(len(self.places))]
+        draw = rng.random()
+        if draw < self.recipe["balanced"] + self.recipe["focus"]:
+            # Classes alike, or the classes that are scored by how often they occur.
+            if draw < self.recipe["balanced"]:
+                rows = self.places[rng.integers(len(self.places))][1]
+            else:
+                rows = self.scored_places[rng.choice(len(self.scored_odds), p=self.scored_odds)]
             i, y, x = rows[rng.integers(len(rows))].tolist()
             y, x = y - int(rng.integers(w)), x - int(rng.integers(w))
         else:

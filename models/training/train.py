@@ -38,6 +38,8 @@ DEFAULTS = {
     "dice": 0.5,
     "auxiliary": 0.4,
     "balanced": 0.5,
+    "focus": 0,
+    "classWeights": {},
     "colourJitter": 0.15,
     "turns": True,
     "zooms": [],
@@ -122,9 +124,11 @@ class Trainer:
         return torch.optim.AdamW(groups, lr=self.recipe["lr"])
 
     def _class_weights(self) -> Tensor:
-        """share^-power, scaled to a mean of 1 over the pixels; classes that never occur weigh nothing."""
+        """share^-power, times the recipe's factor, scaled to a mean of 1 over the pixels; absent classes weigh nothing."""
         shares = torch.tensor(self.sampler.class_shares(len(self.recipe["classes"])), dtype=torch.float32)
         weights = torch.where(shares > 0, shares.clamp(min=1e-6) ** -self.recipe["classPower"], torch.zeros(()))
+        for cls, factor in self.recipe["classWeights"].items():
+            weights[int(cls)] *= factor
         return weights / (weights * shares).sum()
 
     def learning_rate(self, step: int) -> float:
