@@ -7,6 +7,7 @@ import type { ReadStats } from '../io/coalesce-reads.ts';
 import { openByteSource } from '../io/open-source.ts';
 import { type MeasuredRange, measureRange } from './measure-range.ts';
 import { createPixelReader, type PixelReader } from './read-pixels.ts';
+import { type SceneFile, sceneFileOf } from './scene-file.ts';
 import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
 import { type BandChoice, type SelectedBands, selectBands } from './select-bands.ts';
 import {
@@ -63,6 +64,8 @@ export type StretchRecord =
 export interface Scene extends ScenePixels {
   readonly grid: Grid;
   readonly info: GeoTiffInfo;
+  /** Its files, in the order in which they were listed. */
+  readonly files: readonly SceneFile[];
   readonly warnings: readonly string[];
   readonly metadata: SceneMetadata;
   /** Counters so far. */
@@ -113,6 +116,7 @@ function sceneOf(
   return {
     grid: info.grid,
     info,
+    files: [sceneFileOf(info)],
     warnings: [...tiff.warnings, ...warningsOf(info, bands)],
     metadata: {
       url: info.url,
