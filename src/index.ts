@@ -24,7 +24,7 @@ export {
   WorkerError,
 } from './core/errors.ts';
 export type { Grid } from './core/grid.ts';
-export type { ByteSource, ScenePixels, VectorSink } from './core/ports.ts';
+export type { ByteSource, ScenePixels, SourceStats, VectorSink } from './core/ports.ts';
 export type { ClassRows, PixelBlock } from './core/raster.ts';
 export { intersectWindows, type Window } from './core/window.ts';
 export { formatEvaluation } from './evaluate/format-evaluation.ts';

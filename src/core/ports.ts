@@ -3,13 +3,30 @@ import type { Grid } from './grid.ts';
 import type { PixelBlock } from './raster.ts';
 import type { Window } from './window.ts';
 
-/** Random-access bytes behind a URL. Implementations: file (http(s) and s3 share the port). */
+/** What a {@link ByteSource} has cost so far. */
+export interface SourceStats {
+  /** Calls to the system or requests on the wire, failed ones and redirects included. */
+  readonly requests: number;
+  /** Bytes that came in, those of failed requests included. */
+  readonly bytes: number;
+  /** Requests that were made again because an earlier one failed for now. */
+  readonly retries: number;
+  /** Reads answered without a request of their own, from bytes that came with an earlier one. */
+  readonly cacheHits: number;
+}
+
+/** Random-access bytes behind a URL. Implementations: file, http(s), s3. */
 export interface ByteSource {
+  /** Fit for messages and records: without query, user and password. */
   readonly url: string;
   /** Size in bytes. */
   readonly sizeBytes: number;
   /** When the bytes were last changed, in milliseconds since 1970, as of opening; `null` if the source cannot tell. */
   readonly modifiedMs: number | null;
+  /** A text that changes when the bytes change, as of opening; `null` if the source cannot tell. */
+  readonly version: string | null;
+  /** Counters so far. */
+  readonly stats: SourceStats;
   /**
    * Reads exactly `length` bytes from `offset`.
    * @throws SourceError if the range reaches past the end, or the bytes cannot be had.

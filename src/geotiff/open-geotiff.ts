@@ -1,6 +1,6 @@
 import { TiffTag } from '@cogeotiff/core';
 import type { Grid } from '../core/grid.ts';
-import type { ByteSource } from '../core/ports.ts';
+import type { ByteSource, SourceStats } from '../core/ports.ts';
 import type { Window } from '../core/window.ts';
 import { BlockCache } from '../io/block-cache.ts';
 import { coalesceReads, type ReadStats } from '../io/coalesce-reads.ts';
@@ -21,6 +21,8 @@ export interface GeoTiffInfo {
   readonly sizeBytes: number;
   /** When the file was last changed, in milliseconds since 1970, as of opening; `null` if its source cannot tell. */
   readonly modifiedMs: number | null;
+  /** A text that changes when the bytes change, as of opening; `null` if its source cannot tell. */
+  readonly version: string | null;
   readonly bigTiff: boolean;
   readonly littleEndian: boolean;
   readonly width: number;
@@ -62,6 +64,8 @@ export interface GeoTiff {
   readonly warnings: readonly string[];
   /** Counters of the reads so far. */
   readonly reads: ReadStats;
+  /** What the source beneath has cost so far. */
+  readonly traffic: SourceStats;
   /**
    * Samples of a window within the image, interleaved by pixel: `[(y*width + x)*bands.length + i]`, in the file's type.
    * @param bands 0-based, in the order wanted
@@ -126,6 +130,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
     info: {
       ...(await describe(header, first, layout)),
       modifiedMs: source.modifiedMs,
+      version: source.version,
       hasMask: mask !== null,
       nodata: nodata ?? null,
       grid,
@@ -133,7 +138,10 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
     },
     warnings,
     get reads() {
-      return reading.stats;
+      return reading.reads;
+    },
+    get traffic() {
+      return source.stats;
     },
     readBands: (window, bands, signal) => raster.read(window, bands, signal),
     async readMask(window, signal) {
@@ -148,7 +156,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
   };
 }
 
-type Described = Omit<GeoTiffInfo, 'modifiedMs' | 'hasMask' | 'nodata' | 'grid' | 'overviews'>;
+type Described = Omit<GeoTiffInfo, 'modifiedMs' | 'version' | 'hasMask' | 'nodata' | 'grid' | 'overviews'>;
 
 async function describe(header: TiffHeader, directory: Directory, layout: ImageLayout): Promise<Described> {
   const items = await readGdalItems(directory);

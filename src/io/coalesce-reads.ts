@@ -22,7 +22,7 @@ export interface ReadStats {
 
 /** A {@link ByteSource} that joins adjacent reads, and counts. */
 export interface CoalescingSource extends ByteSource {
-  readonly stats: ReadStats;
+  readonly reads: ReadStats;
 }
 
 interface Pending {
@@ -68,7 +68,11 @@ export function coalesceReads(source: ByteSource, options: CoalesceOptions = {})
     url: source.url,
     sizeBytes: source.sizeBytes,
     modifiedMs: source.modifiedMs,
+    version: source.version,
     get stats() {
+      return source.stats;
+    },
+    get reads() {
       return { requests, reads, bytesRead };
     },
     async read(offset, length, signal) {

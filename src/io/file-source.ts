@@ -38,19 +38,27 @@ export async function openFileSource(url: string, path: string): Promise<ByteSou
 
 function fileSource(url: string, handle: FileHandle, sizeBytes: number, modifiedMs: number): ByteSource {
   let closed: Promise<void> | null = null;
+  let requests = 0;
+  let received = 0;
   return {
     url,
     sizeBytes,
     modifiedMs,
+    version: `${sizeBytes}-${modifiedMs}`,
+    get stats() {
+      return { requests, bytes: received, retries: 0, cacheHits: 0 };
+    },
     async read(offset, length, signal) {
       if (signal?.aborted) throw new AbortedError(`reading ${url} was stopped`);
       assertRange(url, offset, length, sizeBytes);
       const bytes = new Uint8Array(length);
       let filled = 0;
       while (filled < length) {
+        requests++;
         const got = await readSome(url, handle, bytes, filled, offset + filled);
         if (got === 0) throw shrunk(url, offset, length, filled);
         filled += got;
+        received += got;
       }
       return bytes;
     },

@@ -1,3 +1,4 @@
+import type { SourceOptions } from '../io/source-options.ts';
 import { buildPyramid } from '../pyramid/build-pyramid.ts';
 import { identifyScene } from '../pyramid/identify-scene.ts';
 import type { PyramidManifest } from '../pyramid/pyramid-manifest.ts';
@@ -12,6 +13,8 @@ export interface MakePyramidOptions {
   readonly distances: readonly number[];
   readonly bands?: BandChoice;
   readonly stretch?: Stretch;
+  /** How the bytes of a remote scene are read. */
+  readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
   readonly onRows?: (done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
@@ -26,6 +29,7 @@ export async function makePyramid(options: MakePyramidOptions): Promise<PyramidM
   const scene = await openScene(options.scene, {
     ...(options.bands && { bands: options.bands }),
     ...(options.stretch && { stretch: options.stretch }),
+    ...(options.source && { source: options.source }),
     ...(signal && { signal }),
   });
   try {

@@ -1,12 +1,11 @@
-import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../core/errors.ts';
 import { type FrustumPlan, planFrusta } from '../frustum/plan.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
 import { identityOf } from './run-record.ts';
+import { identifyFile } from './scene-identity.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { FRUSTUM_VERSION } from './version.ts';
 
@@ -71,13 +70,10 @@ export async function planSegment(
     mode: config.mode,
   });
   const { threads: _, ...decisive } = config;
-  const { url, sizeBytes, modifiedMs } = scene.info;
-  const path = await realpath(localPath(url));
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
-    // However the path is spelt, the same file is the same scene.
-    scene: { ...scene.metadata, url: path, sizeBytes, modifiedMs },
+    scene: { ...scene.metadata, ...(await identifyFile(scene.info)) },
     model: modelChecksum(manifest),
     config: decisive,
   });
@@ -115,9 +111,4 @@ function warningsOf(plan: FrustumPlan, manifest: ModelManifest): string[] {
     );
   }
   return warnings;
-}
-
-/** The path of a local scene, given as a path or a `file:` URL. */
-function localPath(url: string): string {
-  return /^file:/i.test(url) ? fileURLToPath(url) : url;
 }

@@ -4,6 +4,7 @@ import { ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { refuseOverwrite } from '../io/refuse-overwrite.ts';
+import type { SourceOptions } from '../io/source-options.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
 import { openGeoJsonSink } from '../sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
@@ -21,6 +22,8 @@ export interface PolygonizeOptions {
   readonly outputs: readonly string[];
   /** Names and colours; the raster's own unless given. */
   readonly classes?: readonly LandCoverClass[];
+  /** How the bytes of a remote raster are read. */
+  readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
   readonly onRows?: (done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
@@ -46,13 +49,13 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     });
   }
   await refuseOverwrite(options.outputs, [options.raster]);
-  const raster = await readClassRaster(options.raster);
+  const raster = await readClassRaster(options.raster, { ...options.source, ...(signal && { signal }) });
   const sinks: VectorSink[] = [];
   try {
     for (const warning of raster.warnings) options.onWarning?.(warning);
     const classes = options.classes ?? classesOfRaster(raster);
     for (const path of options.outputs)
-      sinks.push(await openSink(path, raster.grid, titleOf(options.raster)));
+      sinks.push(await openSink(path, raster.grid, titleOf(raster.info.url)));
     const coverage = createCoverageWriter({
       grid: raster.grid,
       classes,

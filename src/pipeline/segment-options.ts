@@ -1,6 +1,7 @@
 import type { GeometryMode } from '../frustum/geometry.ts';
 import type { FrustumPlan } from '../frustum/plan.ts';
 import type { Sampling } from '../frustum/read-frustum.ts';
+import type { SourceOptions } from '../io/source-options.ts';
 import type { Provider } from '../model/protocol.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
@@ -10,7 +11,7 @@ export type VectorFormat = 'geojson' | 'geojsonl';
 
 /** What to map, with what, and where to. */
 export interface SegmentOptions {
-  /** Path or `file:` URL of a GeoTIFF. */
+  /** Path, or `file:`, `http(s):` or `s3:` URL, of a GeoTIFF. */
   readonly scene: string;
   /** Model folder that `convertCheckpoint` wrote. */
   readonly model: string;
@@ -38,6 +39,8 @@ export interface SegmentOptions {
   readonly threads?: number;
   /** Budget of the cache of decoded scene blocks; 256 MiB unless told. */
   readonly cacheBytes?: number;
+  /** How the bytes of a remote scene are read. */
+  readonly source?: SourceOptions;
   /** Run even if the outputs of the same run are there already. */
   readonly overwrite?: boolean;
 }

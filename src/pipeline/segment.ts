@@ -23,6 +23,7 @@ export async function segment(options: SegmentOptions, hooks: SegmentHooks = {})
     ...(options.bands && { bands: options.bands }),
     ...(options.stretch && { stretch: options.stretch }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
+    ...(options.source && { source: options.source }),
     ...(hooks.signal && { signal: hooks.signal }),
   });
   try {

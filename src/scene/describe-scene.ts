@@ -2,6 +2,7 @@ import { applyAffine } from '../core/affine.ts';
 import { isFrustumError } from '../core/errors.ts';
 import { type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import { openByteSource } from '../io/open-source.ts';
+import type { SourceOptions } from '../io/source-options.ts';
 import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
 import { type BandChoice, selectBands } from './select-bands.ts';
 import { planStretch, type Stretch } from './stretch.ts';
@@ -61,6 +62,9 @@ export interface SceneDescription {
 export interface DescribeOptions {
   readonly bands?: BandChoice;
   readonly stretch?: Stretch;
+  /** How the bytes of remote scenes are read. */
+  readonly source?: SourceOptions;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -68,9 +72,10 @@ export interface DescribeOptions {
  * @throws SourceError, FormatError, UnsupportedError
  */
 export async function describeScene(url: string, options: DescribeOptions = {}): Promise<SceneDescription> {
-  const source = await openByteSource(url);
+  const signal = options.signal && { signal: options.signal };
+  const source = await openByteSource(url, { ...options.source, ...signal });
   try {
-    const tiff = await openGeoTiff(source);
+    const tiff = await openGeoTiff(source, { ...signal });
     return describe(tiff.info, tiff.warnings, options);
   } finally {
     await source.close();

@@ -1,10 +1,11 @@
 import type { Grid } from '../core/grid.ts';
-import type { ScenePixels } from '../core/ports.ts';
+import type { ScenePixels, SourceStats } from '../core/ports.ts';
 import { type GeoTiff, type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import type { SampleArray } from '../geotiff/sample-array.ts';
 import { BlockCache, type BlockCacheStats } from '../io/block-cache.ts';
 import type { ReadStats } from '../io/coalesce-reads.ts';
 import { openByteSource } from '../io/open-source.ts';
+import type { SourceOptions } from '../io/source-options.ts';
 import { type MeasuredRange, measureRange } from './measure-range.ts';
 import { createPixelReader, type PixelReader } from './read-pixels.ts';
 import { type SceneFile, sceneFileOf } from './scene-file.ts';
@@ -26,6 +27,8 @@ export interface OpenSceneOptions {
   readonly stretch?: Stretch;
   /** Budget of the cache of decoded blocks; 256 MiB by default. */
   readonly cacheBytes?: number;
+  /** How the bytes of remote scenes are read. */
+  readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
 }
 
@@ -69,7 +72,11 @@ export interface Scene extends ScenePixels {
   readonly warnings: readonly string[];
   readonly metadata: SceneMetadata;
   /** Counters so far. */
-  readonly stats: { readonly reads: ReadStats; readonly cache: BlockCacheStats };
+  readonly stats: {
+    readonly reads: ReadStats;
+    readonly traffic: SourceStats;
+    readonly cache: BlockCacheStats;
+  };
   close(): Promise<void>;
 }
 
@@ -79,13 +86,13 @@ const FORMULA = 'clamp(round((v - min) / (max - min) * 255), 0, 255)';
  * Opens a scene for the network: chooses bands, settles the stretch (which reads the scene once where numbers are to be
  * measured) and finds out which pixels hold data. Pixels without data read as 0, like padding.
  *
- * @param url a path or `file:` URL of a GeoTIFF
+ * @param url a path or a `file:`, `http(s):` or `s3:` URL of a GeoTIFF
  * @throws SourceError, FormatError, UnsupportedError; ConfigError if bands or stretch do not fit the file
  */
 export async function openScene(url: string, options: OpenSceneOptions = {}): Promise<Scene> {
   const { signal } = options;
   const cache = new BlockCache<SampleArray>(options.cacheBytes ?? 256 * 1024 * 1024);
-  const source = await openByteSource(url);
+  const source = await openByteSource(url, { ...options.source, ...(signal && { signal }) });
   try {
     const tiff = await openGeoTiff(source, { cache, ...(signal && { signal }) });
     const bands = selectBands(tiff.info, options.bands);
@@ -131,7 +138,7 @@ function sceneOf(
       pixelCoordinates: info.grid.transform === null,
     },
     get stats() {
-      return { reads: tiff.reads, cache: cache.stats };
+      return { reads: tiff.reads, traffic: tiff.traffic, cache: cache.stats };
     },
     async readRgb(window, signal) {
       const { samples, valid } = await reader.read(window, signal);

@@ -3,7 +3,7 @@ import { ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ClassRows } from '../core/raster.ts';
 import { type GeoTiff, type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
-import { openByteSource } from '../io/open-source.ts';
+import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
 
 /** A raster of class values, read from top to bottom. */
 export interface ClassRaster {
@@ -29,16 +29,16 @@ const ROWS_PIXELS = 2 * 1024 * 1024;
  * @throws ConfigError if the file has several bands or samples that are not 8-bit; SourceError, FormatError,
  *   UnsupportedError
  */
-export async function readClassRaster(url: string): Promise<ClassRaster> {
-  const source = await openByteSource(url);
+export async function readClassRaster(url: string, options: OpenSourceOptions = {}): Promise<ClassRaster> {
+  const source = await openByteSource(url, options);
   try {
     const tiff = await openGeoTiff(source);
     const { info } = tiff;
     const dataBands = info.bands - (info.alphaBand === null ? 0 : 1);
     if (dataBands !== 1 || info.sampleType !== 'uint8') {
       throw new ConfigError(
-        `${url} has ${info.bands} band(s) of ${info.sampleType}; a class raster has one band of uint8 (convert it with gdal_translate -b 1 -ot Byte)`,
-        { pointer: '/raster', value: url },
+        `${info.url} has ${info.bands} band(s) of ${info.sampleType}; a class raster has one band of uint8 (convert it with gdal_translate -b 1 -ot Byte)`,
+        { pointer: '/raster', value: info.url },
       );
     }
     return {

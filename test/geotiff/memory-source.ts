@@ -11,6 +11,10 @@ export function memorySource(
     url: 'memory.tif',
     sizeBytes: bytes.length,
     modifiedMs: null,
+    version: null,
+    get stats() {
+      return { requests: reads.length, bytes: 0, retries: 0, cacheHits: 0 };
+    },
     reads,
     closed: false,
     async read(offset, length) {

@@ -43,10 +43,16 @@ export async function openFileSource(path: string): Promise<ByteSource> {
     });
   }
   const sizeBytes = status.size;
+  let requests = 0;
+  let received = 0;
   return {
     url: path,
     sizeBytes,
     modifiedMs: status.mtimeMs,
+    version: `${sizeBytes}-${status.mtimeMs}`,
+    get stats() {
+      return { requests, bytes: received, retries: 0, cacheHits: 0 };
+    },
     async read(offset, length, signal) {
       throwIfAborted(signal);
       if (offset < 0 || length < 0 || offset + length > sizeBytes) {
@@ -65,6 +71,8 @@ export async function openFileSource(path: string): Promise<ByteSource> {
         if (bytesRead === 0) {
           throw new FormatError(`${path} became shorter while it was read`, { url: path, what: 'file size' });
         }
+        requests++;
+        received += bytesRead;
         done += bytesRead;
       }
       return bytes;
