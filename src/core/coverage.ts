@@ -1,4 +1,5 @@
 import type { Grid } from './grid.ts';
+import { isPlaced } from './place-pixels.ts';
 
 /**
  * What coverage coordinates are: longitude and latitude on WGS 84, or, for a scene without georeferencing, pixel corners
@@ -6,9 +7,9 @@ import type { Grid } from './grid.ts';
  */
 export type CoverageSpace = 'wgs84' | 'pixel';
 
-/** The space of a grid's coverage: pixel corners where either the transform or the CRS is missing. */
+/** The space of a grid's coverage: pixel corners where either the place or the CRS is missing. */
 export function coverageSpace(grid: Grid): CoverageSpace {
-  return grid.transform === null || grid.crs === null ? 'pixel' : 'wgs84';
+  return !isPlaced(grid) || grid.crs === null ? 'pixel' : 'wgs84';
 }
 
 /**
