@@ -1,6 +1,7 @@
-import { applyAffine, pixelDeterminant } from '../core/affine.ts';
+import { pixelDeterminant } from '../core/affine.ts';
 import { UnsupportedError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
+import { createPixelPlacer } from '../core/place-pixels.ts';
 import { authalicQ } from './authalic.ts';
 import { createProjector, isLonLat } from './reproject.ts';
 
@@ -15,7 +16,7 @@ export interface CornerLocator {
    * @throws UnsupportedError where the CRS is not defined
    */
   locate(column: number, row: number): void;
-  /** Longitudes run on beyond 180 (a raster in degrees); otherwise they jump there and rings must be unwrapped. */
+  /** Longitudes run on beyond 180 (pixels placed in degrees); otherwise they jump there and rings must be unwrapped. */
   readonly continuous: boolean;
   /** The image is mirrored on the map: rings change their direction. */
   readonly mirrored: boolean;
@@ -42,8 +43,9 @@ const WIDEST_PIXEL = 30;
  */
 export function createCornerLocator(grid: Grid): CornerLocator {
   const { transform, crs } = grid;
-  if (transform === null || crs === null) throw new RangeError('the grid is not georeferenced');
-  const determinant = pixelDeterminant(transform);
+  const place = createPixelPlacer(grid);
+  if (place === null || crs === null) throw new RangeError('the grid is not georeferenced');
+  const determinant = transform === null ? 1 : pixelDeterminant(transform);
   if (!Number.isFinite(determinant) || determinant === 0) {
     throw new UnsupportedError('The scene has a georeferencing that maps all pixels onto a line.', {
       feature: 'singular affine transform',
@@ -51,7 +53,10 @@ export function createCornerLocator(grid: Grid): CornerLocator {
     });
   }
   const project = createProjector(crs);
-  const toLonLat = (column: number, row: number) => project(...applyAffine(transform, column, row));
+  const toLonLat = (column: number, row: number): readonly [number, number] => {
+    const map = place(column, row);
+    return map === null ? NOWHERE : project(map[0], map[1]);
+  };
   const continuous = isLonLat(crs);
   const plan = planFromSamples(grid, toLonLat, continuous);
   const stride = grid.width + 1;
@@ -70,11 +75,7 @@ export function createCornerLocator(grid: Grid): CornerLocator {
       if (keys[slot] !== key) {
         const [longitude, latitude] = toLonLat(column, row);
         if (!Number.isFinite(longitude) || !(Math.abs(latitude) <= 90.0000001)) {
-          throw new UnsupportedError(
-            `The corner of column ${column} and row ${row} has no longitude and latitude in CRS "${crs.name}" ` +
-              `(got ${longitude}, ${latitude}). Crop the scene to where its CRS is defined, or mark such pixels as nodata.`,
-            { feature: `pixels outside the domain of ${crs.name}`, hint: 'crop the scene' },
-          );
+          throw outsideDomain(grid, crs.name, `column ${column} and row ${row}`, `${longitude}, ${latitude}`);
         }
         keys[slot] = key;
         values[v] = longitude;
@@ -90,6 +91,22 @@ export function createCornerLocator(grid: Grid): CornerLocator {
 
 type LonLat = (column: number, row: number) => readonly [number, number];
 
+const NOWHERE = [Number.NaN, Number.NaN] as const;
+
+function outsideDomain(grid: Grid, crs: string, corner: string, got: string): UnsupportedError {
+  const hint = 'crop the scene, or mark such pixels as nodata';
+  if (grid.warp?.kind === 'rpc') {
+    return new UnsupportedError(
+      `The corner of ${corner} has no place at a height of ${grid.warp.heightM} m: it lies outside of what the scene's rational polynomials (RPC) were made for. Check the height, or ${hint}.`,
+      { feature: 'pixels outside the range of the RPC', hint },
+    );
+  }
+  return new UnsupportedError(
+    `The corner of ${corner} has no longitude and latitude in CRS "${crs}" (got ${got}). Keep to where the CRS is defined: ${hint}.`,
+    { feature: `pixels outside the domain of ${crs}`, hint },
+  );
+}
+
 /** Looks at 5 x 5 places of the grid to learn its direction, the size of its pixels and how its lines bend. */
 function planFromSamples(
   grid: Grid,
@@ -97,6 +114,8 @@ function planFromSamples(
   continuous: boolean,
 ): Pick<CornerLocator, 'mirrored' | 'latticeStep' | 'unitsPerDegree'> {
   const { width, height } = grid;
+  // A grid that an affine transform places in degrees has no lines that bend, and pixels of one size in degrees.
+  const straight = continuous && grid.transform !== null;
   const difference = (from: readonly [number, number], to: readonly [number, number]): [number, number] => {
     const d = to[0] - from[0];
     return [continuous ? d : d - 360 * Math.round(d / 360), to[1] - from[1]];
@@ -134,10 +153,10 @@ function planFromSamples(
       if (polar) polarPlaces++;
       if (polar && (round === 0 || Math.max(Math.abs(east[0]), Math.abs(south[0])) > WIDEST_PIXEL)) continue;
       mirrored ??= area > 0;
-      const shrink = continuous ? 1 : Math.cos((here[1] * Math.PI) / 180);
+      const shrink = straight ? 1 : Math.cos((here[1] * Math.PI) / 180);
       const pixel = Math.min(Math.hypot(east[0] * shrink, east[1]), Math.hypot(south[0] * shrink, south[1]));
       smallest = Math.min(smallest, pixel);
-      if (continuous) continue;
+      if (straight) continue;
       if (polar) latticeStep = 1; // other places are nearer to the pole still, and lines bend more there
       const inward = (at: number, size: number) => (at * 2 < size ? 1 : -1);
       latticeStep = Math.min(
@@ -165,5 +184,5 @@ function planFromSamples(
       },
     );
   }
-  return { mirrored, latticeStep: continuous ? 0 : latticeStep, unitsPerDegree };
+  return { mirrored, latticeStep: straight ? 0 : latticeStep, unitsPerDegree };
 }
