@@ -1,4 +1,5 @@
 import { TiffTag } from '@cogeotiff/core';
+import type { Crs } from '../core/crs.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ByteSource, SourceStats } from '../core/ports.ts';
 import type { Window } from '../core/window.ts';
@@ -12,7 +13,7 @@ import { readGeoKeys } from './read-geokeys.ts';
 import { type Directory, readHeader, type TiffHeader } from './read-header.ts';
 import { type GdalItem, itemsByBand, readColorTable, readGdalItems, readNodata } from './read-metadata.ts';
 import { openRaster, type Raster } from './read-raster.ts';
-import { readTransform } from './read-transform.ts';
+import { type Placement, readTransform } from './read-transform.ts';
 import type { SampleArray, SampleType } from './sample-array.ts';
 
 /** What a GeoTIFF's header says. */
@@ -60,6 +61,8 @@ export interface GeoTiffInfo {
 /** An open GeoTIFF. */
 export interface GeoTiff {
   readonly info: GeoTiffInfo;
+  /** All that the file itself says of its place; `info.grid` has its transform alone. */
+  readonly georeference: Georeference;
   /** What a user should know, one sentence each. */
   readonly warnings: readonly string[];
   /** Counters of the reads so far. */
@@ -75,6 +78,11 @@ export interface GeoTiff {
   /** The internal mask of a window: 1 valid, 0 not; `null` if the file has none. */
   readMask(window: Window, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null>;
   close(): Promise<void>;
+}
+
+/** What places a file's pixels, as the file has it; `crs` also where nothing else does. */
+export interface Georeference extends Placement {
+  readonly crs: Crs | null;
 }
 
 export interface OpenGeoTiffOptions {
@@ -102,7 +110,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
   const placement = await readTransform(header.url, first, keys?.values ?? new Map());
   const place = keys && (await readCrs(header.url, keys.raw, keys.values));
   const nodata = await readNodata(first);
-  const warnings = [...placement.warnings, ...(place?.warnings ?? [])];
+  const warnings = [...(place?.warnings ?? [])];
   if (nodata === undefined) {
     warnings.push(`${header.url}: its GDAL_NODATA is not a number and is ignored`);
   }
@@ -136,6 +144,7 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
       grid,
       overviews,
     },
+    georeference: { ...placement, crs: place?.crs ?? null },
     warnings,
     get reads() {
       return reading.reads;

@@ -1,21 +1,30 @@
 import { TiffTag } from '@cogeotiff/core';
 import { type Affine, applyAffine, invertAffine } from '../core/affine.ts';
 import { FormatError } from '../core/errors.ts';
+import type { ControlPoint } from '../core/polynomial-warp.ts';
 import type { GeoKeyValues } from './read-geokeys.ts';
 import type { Directory } from './read-header.ts';
 
 const RASTER_TYPE_KEY = 1025;
 const PIXEL_IS_POINT = 2;
+/** Far above any real file; a crafted one could else ask for gigabytes. */
+const MOST_CONTROL_POINTS = 100_000;
+/** RPCCoefficientTag (GDAL, "RPCs in GeoTIFF"). */
+const RPC_COEFFICIENTS = 50844 as TiffTag;
 
-/** The transform of an image, or why there is none. */
+/** What a directory says of where its pixels lie. */
 export interface Placement {
   readonly transform: Affine | null;
-  readonly warnings: readonly string[];
+  /** Tiepoints of a file that has no transform. */
+  readonly controlPoints: readonly ControlPoint[];
+  /** The RPC tag's numbers as they are, or `null`. */
+  readonly rpcNumbers: readonly number[] | null;
 }
 
 /**
  * Pixel corners to map coordinates, from ModelPixelScale and ModelTiepoint, else from ModelTransformation (GeoTIFF 1.1,
- * annex B.6). For PixelIsPoint files, whose (0, 0) is the centre of the first pixel, it is shifted by half a pixel.
+ * annex B.6); else tiepoints as control points. For PixelIsPoint files, whose (0, 0) is the centre of the first pixel,
+ * both are shifted by half a pixel.
  *
  * @throws FormatError if the numbers are not finite or the transform is singular
  */
@@ -25,31 +34,40 @@ export async function readTransform(
   keys: GeoKeyValues,
 ): Promise<Placement> {
   const scale = await directory.numbers(TiffTag.ModelPixelScale);
-  const tiepoints = await directory.numbers(TiffTag.ModelTiePoint);
+  const tiepoints = await readTiepoints(url, directory);
   const matrix = await directory.numbers(TiffTag.ModelTransformation);
+  const rpcNumbers = await directory.numbers(RPC_COEFFICIENTS);
   const point = keys.get(RASTER_TYPE_KEY) === PIXEL_IS_POINT;
   const raw = fromScale(scale, tiepoints) ?? fromMatrix(matrix);
   if (raw === null) {
-    const many = (tiepoints?.length ?? 0) > 6;
-    return {
-      transform: null,
-      warnings: many
-        ? [
-            `${url}: placed by ${Math.floor(tiepoints!.length / 6)} ground control points, which are not used; warp it first (gdalwarp) to get map coordinates`,
-          ]
-        : [],
-    };
+    return { transform: null, controlPoints: controlPointsOf(url, tiepoints, point ? 0.5 : 0), rpcNumbers };
   }
   const transform = point ? shiftToCorner(raw) : raw;
-  const finite = Object.values(transform).every(Number.isFinite);
-  if (!finite || invertAffine(transform) === null) {
-    const what = scale ? 'ModelPixelScale and ModelTiepoint' : 'ModelTransformation';
+  const what = scale ? 'ModelPixelScale and ModelTiepoint' : 'ModelTransformation';
+  checkTransform(transform, url, what);
+  return { transform, controlPoints: [], rpcNumbers };
+}
+
+/** @throws FormatError if numbers are not finite or the transform is singular; `what` of the file at `url` gave it */
+export function checkTransform(transform: Affine, url: string, what: string): void {
+  const { a, b, c, d, e, f } = transform;
+  const finite = [a, b, c, d, e, f].every(Number.isFinite);
+  if (finite && invertAffine(transform) !== null) return;
+  throw new FormatError(
+    `${url}: ${what} give the transform [${[a, b, c, d, e, f].join(', ')}], which places no pixel; repair the georeferencing (gdal_edit.py -a_ullr) or remove it (gdal_edit.py -unsetgt)`,
+    { url, what },
+  );
+}
+
+async function readTiepoints(url: string, directory: Directory): Promise<readonly number[] | null> {
+  const count = Math.floor(directory.count(TiffTag.ModelTiePoint) / 6);
+  if (count > MOST_CONTROL_POINTS) {
     throw new FormatError(
-      `${url}: ${what} give the transform [${Object.values(transform).join(', ')}], which places no pixel; repair the georeferencing (gdal_edit.py -a_ullr) or remove it (gdal_edit.py -unsetgt)`,
-      { url, what },
+      `${url}: ModelTiepoint claims ${count} control points; Frustum reads up to ${MOST_CONTROL_POINTS}`,
+      { url, what: 'ModelTiepoint' },
     );
   }
-  return { transform, warnings: [] };
+  return directory.numbers(TiffTag.ModelTiePoint);
 }
 
 function fromScale(scale: readonly number[] | null, tiepoints: readonly number[] | null): Affine | null {
@@ -70,4 +88,32 @@ function fromMatrix(m: readonly number[] | null): Affine | null {
 function shiftToCorner(t: Affine): Affine {
   const [c, f] = applyAffine(t, -0.5, -0.5);
   return { ...t, c, f };
+}
+
+function controlPointsOf(url: string, tiepoints: readonly number[] | null, shift: number): ControlPoint[] {
+  const points: ControlPoint[] = [];
+  for (let i = 0; tiepoints !== null && i + 6 <= tiepoints.length; i += 6) {
+    const [column, row, , x, y, z] = tiepoints.slice(i, i + 6) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    points.push({ column: column + shift, row: row + shift, x, y, z });
+  }
+  checkControlPoints(points, url, 'ModelTiepoint');
+  return points;
+}
+
+/** @throws FormatError if a point has a position or place that is not finite; `what` of the file at `url` gave it */
+export function checkControlPoints(points: readonly ControlPoint[], url: string, what: string): void {
+  const bad = points.findIndex(({ column, row, x, y }) => ![column, row, x, y].every(Number.isFinite));
+  if (bad < 0) return;
+  const { column, row, x, y } = points[bad]!;
+  throw new FormatError(
+    `${url}: control point ${bad + 1} of ${what} puts column ${column}, row ${row} at ${x}, ${y}, which is no place; remove it`,
+    { url, what },
+  );
 }
