@@ -6,12 +6,13 @@ import { type Pipeline, readPipeline } from '../pipeline/config.ts';
 import type { SegmentOptions, VectorFormat } from '../pipeline/segment-options.ts';
 import type { SegmentReport } from '../pipeline/segment-report.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
+import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { formatClassTable } from './class-table.ts';
 import type { Progress } from './reporter.ts';
 import { parseStretch } from './stretch.ts';
 import { examples, parseBands, parsePositive, type VerbContext } from './verb.ts';
 
-interface SegmentFlags {
+interface SegmentFlags extends AreaFlags {
   model?: string;
   out: string;
   pipeline?: string;
@@ -46,6 +47,9 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       'auto, none, minmax, percentile:LOW,HIGH or fixed:MIN,MAX (default: 8-bit as it is, else percentile:2,98)',
       parseStretch,
     )
+    .option('--aoi <file>', 'map only the pixels whose centres lie in the polygons of this GeoJSON')
+    .option('--bbox <w,s,e,n>', 'map only this box of longitudes and latitudes (WGS 84)', parseBox)
+    .option('--bbox-px <x0,y0,x1,y1>', 'map only these columns and rows, ends exclusive', parseBox)
     .option(
       '--stride <pixels>',
       'pixels between neighbouring windows (default: half a window)',
@@ -79,6 +83,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       examples(
         'segment scene.tif --model models/sfrnet-mini-dubai --out out/scene',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
+        'segment GF2.tif --pipeline pipelines/gid.json --out out/county --aoi county.geojson',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
     )
@@ -107,9 +112,11 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
         },
       );
     } else {
+      const { windowsSkipped } = report.counts;
       reporter.info('done', {
         seconds: report.seconds.total,
         windows: report.counts.windowsRun,
+        ...(report.area !== null && { skipped: windowsSkipped }),
         polygons: report.counts.polygons,
         out: outDir,
       });
@@ -141,7 +148,8 @@ function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline |
     overwrite: flags.overwrite,
   };
   const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
-  return { scene, model, outDir: flags.out, provider: flags.provider, ...given };
+  const area = chooseArea(flags, pipeline, flags.pipeline ?? '');
+  return { scene, model, outDir: flags.out, provider: flags.provider, ...given, ...area };
 }
 
 /** `undefined` where the command line doesn't say, `false` for `--no-vector`. */

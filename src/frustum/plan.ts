@@ -33,6 +33,12 @@ export interface PlanRow extends PlanLine {
   readonly finishedUntil: number;
 }
 
+/** Columns `from` to `to` (exclusive) of a plan's grid. */
+export interface ColumnRun {
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * The PRPs of a scene as data: the grid `rows` x `columns`, walked row by row. Its size grows with the scene's sides,
  * not with its area. Windows that lie wholly in the padding reach no scene pixel and are not in the plan.
@@ -47,7 +53,9 @@ export interface FrustumPlan {
   readonly mode: GeometryMode;
   readonly rows: readonly PlanRow[];
   readonly columns: readonly PlanLine[];
-  /** Frusta to run: rows times columns. */
+  /** Which columns of each row are run; `null` for all of them. See `selectFrusta`. */
+  readonly kept: readonly (readonly ColumnRun[])[] | null;
+  /** Frusta to run: rows times columns, less those that are not kept. */
   readonly count: number;
   /** What the published loop would do on this frame: windows it runs, and how many of them are distinct. */
   readonly published: { readonly runs: number; readonly distinct: number };
@@ -55,7 +63,7 @@ export interface FrustumPlan {
 
 /** One PRP and its windows, nearest first, in frame pixels: they may reach past the scene into the zero padding. */
 export interface Frustum {
-  /** Place in the plan's order, from 0. */
+  /** Place in the plan's grid, row by row from 0, whether the frusta before it are run or not. */
   readonly index: number;
   readonly x: number;
   readonly y: number;
@@ -87,6 +95,7 @@ export function planFrusta(options: FrustumPlanOptions): FrustumPlan {
     mode,
     rows,
     columns,
+    kept: null,
     count: rows.length * columns.length,
     published: {
       runs: Math.ceil(frame.height / stride) * Math.ceil(frame.width / stride),
@@ -121,12 +130,15 @@ export function frustumAt(plan: FrustumPlan, row: number, column: number): Frust
   };
 }
 
-/** The frusta of one row of PRPs, left to right. */
+/** The frusta to run of one row of PRPs, left to right. */
 export function* frustaOfRow(plan: FrustumPlan, row: number): Generator<Frustum> {
-  for (let column = 0; column < plan.columns.length; column++) yield frustumAt(plan, row, column);
+  const runs = plan.kept === null ? [{ from: 0, to: plan.columns.length }] : plan.kept[row]!;
+  for (const { from, to } of runs) {
+    for (let column = from; column < to; column++) yield frustumAt(plan, row, column);
+  }
 }
 
-/** All frusta in the plan's order: row by row, left to right. */
+/** All frusta to run in the plan's order: row by row, left to right. */
 export function* frustaOf(plan: FrustumPlan): Generator<Frustum> {
   for (let row = 0; row < plan.rows.length; row++) yield* frustaOfRow(plan, row);
 }

@@ -9,6 +9,7 @@ import { ConfigError, SourceError } from '../core/errors.ts';
 
 const band = z.union([z.number().int().positive(), z.string().min(1)]);
 const bands = z.tuple([band, band, band]);
+const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
 export const stretchSchema = z.union([
   z.literal('auto').describe('8-bit pixels as they are; everything else by its 2nd and 98th percentile'),
@@ -34,6 +35,15 @@ export const pipelineSchema = z.strictObject({
     .optional()
     .describe('red, green and blue: numbers from 1 or names; or one choice a file form'),
   stretch: stretchSchema.optional(),
+  aoi: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'GeoJSON of polygons to map, relative to the pipeline file; at most one of aoi, bbox and bboxPx',
+    ),
+  bbox: box.optional().describe('west, south, east, north in degrees on WGS 84; west above east crosses 180'),
+  bboxPx: box.optional().describe('x0, y0, x1, y1: columns and rows from 0, ends exclusive'),
   stride: z.number().int().positive().optional().describe('pixels between neighbouring windows'),
   mode: z.enum(['reference', 'centred']).optional(),
   sampling: z.enum(['exact', 'pyramid']).optional(),

@@ -1,3 +1,4 @@
+import type { PixelArea } from '../core/area.ts';
 import { NODATA_CLASS } from '../core/classes.ts';
 import type { ScenePixels } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
@@ -11,6 +12,8 @@ import { mapAhead } from './map-ahead.ts';
 
 export interface InferRowsOptions {
   readonly plan: FrustumPlan;
+  /** The pixels that are asked for; `plan` keeps every window that reaches one of them. */
+  readonly area: PixelArea;
   readonly scene: ScenePixels;
   readonly reader: FrustumReader;
   readonly model: Model;
@@ -51,9 +54,12 @@ export function createTally(): InferTally {
 /** Reading is this many windows ahead of the network, and the network this many ahead of the strip. */
 const AHEAD = 1;
 
-/** Runs the network over a plan and yields finished class rows, top to bottom, masked by the scene's validity. */
+/**
+ * Runs the network over a plan and yields the finished class rows of the area's bounds, top to bottom and counted from
+ * their top; pixels outside the area or without data in the scene are nodata.
+ */
 export async function* inferRows(options: InferRowsOptions): AsyncGenerator<ClassRows> {
-  const { plan, scene, reader, model, signal, tally } = options;
+  const { plan, area, scene, reader, model, signal, tally } = options;
   const { manifest } = model;
   const strip = new Strip({
     window: plan.window,
@@ -63,20 +69,19 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     frameWidth: plan.frame.width,
     frameHeight: plan.frame.height,
   });
-  const { width, height } = plan.scene;
   const decider = createDecider(
     strip,
-    width,
-    height,
+    area.bounds,
     manifest.classes.map((c) => c.id),
   );
+  const mask = createMask(scene, area);
 
   async function* release(untilY: number): AsyncGenerator<ClassRows> {
     for (const tileRow of strip.release(untilY)) {
       const started = performance.now();
       const rows = decider.decide(tileRow);
       tally.stitchMs += performance.now() - started;
-      if (rows !== null) yield await maskRows(scene, rows, signal);
+      if (rows !== null) yield await mask(rows, signal);
     }
   }
 
@@ -103,11 +108,9 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     return { frustum, scores };
   });
 
-  let rowY: number | null = null;
   let done = 0;
   for await (const { frustum, scores } of patches) {
-    if (rowY !== null && frustum.y !== rowY) yield* release(frustum.y);
-    rowY = frustum.y;
+    yield* release(frustum.y);
     addPatch(strip, frustum, scores, tally);
     options.onWindow?.(++done);
   }
@@ -138,21 +141,36 @@ async function isEmpty(
   return valid !== null && !valid.includes(1);
 }
 
-async function maskRows(
+/** Sets pixels outside the area, or without data in the scene, to nodata; rows must come in order. */
+function createMask(
   scene: ScenePixels,
-  rows: ClassRows,
-  signal: AbortSignal | undefined,
-): Promise<ClassRows> {
-  const valid = await scene.readValidity(
-    { x: 0, y: rows.y, width: scene.grid.width, height: rows.rowCount },
-    signal,
-  );
-  if (valid === null) return rows;
-  for (let i = 0; i < valid.length; i++) {
-    if (valid[i] === 0) {
-      rows.classes[i] = NODATA_CLASS;
-      rows.confidence[i] = 0;
+  { bounds, walkRows }: PixelArea,
+): (rows: ClassRows, signal: AbortSignal | undefined) => Promise<ClassRows> {
+  const { width } = bounds;
+  const walk = walkRows();
+  const clear = (rows: ClassRows, from: number, to: number) => {
+    rows.classes.fill(NODATA_CLASS, from, to);
+    rows.confidence.fill(0, from, to);
+  };
+  return async (rows, signal) => {
+    for (let row = 0; row < rows.rowCount; row++) {
+      const spans = walk.spansOf(bounds.y + rows.y + row);
+      let from = 0;
+      for (let i = 0; i < spans.length; i += 2) {
+        clear(rows, row * width + from, row * width + spans[i]! - bounds.x);
+        from = spans[i + 1]! - bounds.x;
+      }
+      clear(rows, row * width + from, (row + 1) * width);
     }
-  }
-  return rows;
+    const part = { x: bounds.x, y: bounds.y + rows.y, width, height: rows.rowCount };
+    const valid = await scene.readValidity(part, signal);
+    if (valid === null) return rows;
+    for (let i = 0; i < valid.length; i++) {
+      if (valid[i] === 0) {
+        rows.classes[i] = NODATA_CLASS;
+        rows.confidence[i] = 0;
+      }
+    }
+    return rows;
+  };
 }

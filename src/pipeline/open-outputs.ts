@@ -15,9 +15,9 @@ import type { VectorFormat } from './segment-options.ts';
 
 export interface OutputsOptions {
   readonly outDir: string;
-  /** The scene's file, which no output may replace. */
-  readonly sceneUrl: string;
-  /** The scene; its grid is the outputs'. */
+  /** Files that were read, which no output may replace. */
+  readonly inputUrls: readonly string[];
+  /** The scene, or the part of it that is mapped; its grid is the outputs'. */
   readonly scene: ScenePixels & { readonly grid: Grid };
   readonly title: string;
   readonly modelName: string;
@@ -66,7 +66,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   ];
   await refuseOverwrite(
     files.map((file) => join(outDir, file)),
-    [options.sceneUrl],
+    options.inputUrls,
   );
   const metadata = { SOFTWARE: 'Frustum', MODEL: modelName };
   const rasters: RasterSink[] = [];

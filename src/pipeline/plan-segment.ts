@@ -1,16 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { ConfigError } from '../core/errors.ts';
 import { type FrustumPlan, planFrusta } from '../frustum/plan.ts';
+import { selectFrusta } from '../frustum/select-frusta.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
 import { identityOf } from './run-record.ts';
 import { identifyFile } from './scene-identity.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { FRUSTUM_VERSION } from './version.ts';
 
 /** A run with every choice made. */
-export interface SegmentTask {
+export interface SegmentTask extends PlannedArea {
+  /** The whole scene's grid of windows, cut to those that the area needs. */
   readonly plan: FrustumPlan;
   readonly config: {
     readonly stride: number;
@@ -27,13 +30,15 @@ export interface SegmentTask {
 }
 
 /**
- * Makes the choices that the options leave open and plans the windows; reads no pixels.
- * @throws ConfigError where settings don't fit the scene or each other
+ * Makes the choices that the options leave open, finds the pixels that are asked for, and plans the windows; reads no
+ * pixels.
+ * @throws ConfigError where settings don't fit the scene or each other; what `planArea` throws
  */
 export async function planSegment(
   options: SegmentOptions,
   scene: Scene,
   manifest: ModelManifest,
+  signal?: AbortSignal,
 ): Promise<SegmentTask> {
   const { width, height } = scene.grid;
   const config = {
@@ -60,7 +65,8 @@ export async function planSegment(
   }
   checkStride(config.stride, manifest.window);
   const { window, distances, padTo } = manifest;
-  const plan = planFrusta({
+  const { area, record } = await planArea(options, scene.grid, scene.info.url, signal);
+  const whole = planFrusta({
     width,
     height,
     window,
@@ -69,6 +75,7 @@ export async function planSegment(
     stride: config.stride,
     mode: config.mode,
   });
+  const plan = record === null ? whole : selectFrusta(whole, area);
   const { threads: _, ...decisive } = config;
   const identity = identityOf({
     verb: 'segment',
@@ -76,8 +83,9 @@ export async function planSegment(
     scene: { ...scene.metadata, ...(await identifyFile(scene.info)) },
     model: modelChecksum(manifest),
     config: decisive,
+    area: identityOfArea(record),
   });
-  return { plan, config, identity, warnings: warningsOf(plan, manifest) };
+  return { plan, area, record, config, identity, warnings: warningsOf(plan, manifest) };
 }
 
 /** Scores are summed at a quarter of the resolution, so windows start at whole quarters. */

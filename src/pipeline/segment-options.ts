@@ -5,12 +5,13 @@ import type { SourceOptions } from '../io/source-options.ts';
 import type { Provider } from '../model/protocol.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
+import type { AreaChoice } from './plan-area.ts';
 
 /** Vector formats by their file ending. */
 export type VectorFormat = 'geojson' | 'geojsonl';
 
-/** What to map, with what, and where to. */
-export interface SegmentOptions {
+/** What to map, with what, and where to; the whole scene unless an area is given. */
+export interface SegmentOptions extends AreaChoice {
   /** Path, or `file:`, `http(s):` or `s3:` URL, of a GeoTIFF. */
   readonly scene: string;
   /** Model folder that `convertCheckpoint` wrote. */
@@ -48,7 +49,7 @@ export interface SegmentOptions {
 /** How a caller follows and stops a run. */
 export interface SegmentHooks {
   readonly signal?: AbortSignal;
-  /** The plan, before the first window. */
+  /** The plan, before the first window; its `count` is what {@link onWindow} counts up to. */
   readonly onPlan?: (plan: FrustumPlan) => void;
   /** After each window. */
   readonly onWindow?: (done: number, total: number) => void;

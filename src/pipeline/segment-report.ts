@@ -5,6 +5,7 @@ import type { Scene, SceneMetadata } from '../scene/open-scene.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import type { InferTally } from './infer-rows.ts';
 import type { RowTotals } from './open-outputs.ts';
+import type { AreaRecord } from './plan-area.ts';
 import type { SegmentTask } from './plan-segment.ts';
 import type { RunRecord } from './run-record.ts';
 import { FRUSTUM_VERSION } from './version.ts';
@@ -36,7 +37,10 @@ export interface SegmentReport extends RunRecord {
     'name' | 'window' | 'distances' | 'padTo' | 'dtype' | 'scaleEmbeddings' | 'parameters' | 'source'
   > & { readonly checksum: string };
   readonly config: SegmentTask['config'];
+  /** The part of the scene that was asked for; `null` for all of it. */
+  readonly area: AreaRecord | null;
   readonly plan: {
+    /** Of the whole scene. */
     readonly windows: number;
     readonly frame: { readonly width: number; readonly height: number };
     readonly published: { readonly runs: number; readonly distinct: number };
@@ -44,6 +48,8 @@ export interface SegmentReport extends RunRecord {
   readonly counts: {
     readonly windowsRun: number;
     readonly windowsWithoutData: number;
+    /** Windows of the plan that reach no pixel of the area. */
+    readonly windowsSkipped: number;
     readonly longEncoderRuns: number;
     readonly validPixels: number;
     readonly nodataPixels: number;
@@ -75,6 +81,8 @@ export interface ReportParts {
 export function describeSegment(parts: ReportParts): SegmentReport {
   const { scene, model, task, tally, totals, coverage } = parts;
   const { manifest } = model;
+  const { frame, published, rows, columns } = task.plan;
+  const windows = rows.length * columns.length;
   const { name, window, distances, padTo, dtype, scaleEmbeddings, parameters, source } = manifest;
   return {
     format: 'frustum-run',
@@ -101,10 +109,12 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       source,
     },
     config: task.config,
-    plan: { windows: task.plan.count, frame: task.plan.frame, published: task.plan.published },
+    area: task.record,
+    plan: { windows, frame, published },
     counts: {
       windowsRun: tally.windows,
       windowsWithoutData: tally.emptyWindows,
+      windowsSkipped: windows - task.plan.count,
       longEncoderRuns: tally.longEncoderRuns,
       validPixels: totals.validPixels,
       nodataPixels: totals.nodataPixels,

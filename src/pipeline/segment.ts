@@ -1,6 +1,7 @@
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { openModel } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
+import { cropScene } from '../scene/crop-scene.ts';
 import { openScene, type Scene } from '../scene/open-scene.ts';
 import { createTally, inferRows } from './infer-rows.ts';
 import { openOutputs, titleOf } from './open-outputs.ts';
@@ -13,6 +14,9 @@ import { describeSegment, type SegmentReport } from './segment-report.ts';
 /**
  * Maps one scene: reads it, runs SFR-Net over the plan's frusta, sums and decides, and writes `landcover.tif`,
  * `confidence.tif`, the polygons, `preview.png` and, last, `run.json` into the output folder.
+ *
+ * With an area, only the windows that reach one of its pixels are run, and the outputs cover the smallest window of the
+ * scene that holds it, nodata outside: pixel for pixel what a run over the whole scene gives.
  *
  * A rerun with the same inputs and settings finds its own `run.json`, checks the outputs against it and does nothing.
  * @throws any of the tagged errors; then no output of this run is left, whole or half
@@ -27,7 +31,7 @@ export async function segment(options: SegmentOptions, hooks: SegmentHooks = {})
     ...(hooks.signal && { signal: hooks.signal }),
   });
   try {
-    const task = await planSegment(options, scene, manifest);
+    const task = await planSegment(options, scene, manifest, hooks.signal);
     const finished = options.overwrite
       ? null
       : await findFinishedRun<SegmentReport>(options.outDir, task.identity);
@@ -46,7 +50,7 @@ async function runTask(
 ): Promise<SegmentReport> {
   const started = performance.now();
   const { outDir } = options;
-  const { plan, config } = task;
+  const { plan, area, config } = task;
   const signal = hooks.signal && { signal: hooks.signal };
   const warnings = [...scene.warnings, ...task.warnings];
   for (const warning of warnings) hooks.onWarning?.(warning);
@@ -63,8 +67,8 @@ async function runTask(
       const { url } = scene.info;
       const outputs = await openOutputs({
         outDir,
-        scene,
-        sceneUrl: url,
+        scene: cropScene(scene, area.bounds),
+        inputUrls: [url, ...(options.aoi === undefined ? [] : [options.aoi])],
         title: titleOf(url),
         modelName: name,
         classes,
@@ -76,7 +80,16 @@ async function runTask(
         const tally = createTally();
         const reader = createFrustumReader({ scene, plan, pyramid });
         const onWindow = (done: number) => hooks.onWindow?.(done, plan.count);
-        for await (const rows of inferRows({ plan, scene, reader, model, tally, onWindow, ...signal })) {
+        for await (const rows of inferRows({
+          plan,
+          area,
+          scene,
+          reader,
+          model,
+          tally,
+          onWindow,
+          ...signal,
+        })) {
           await outputs.writeRows(rows);
         }
         hooks.signal?.throwIfAborted();

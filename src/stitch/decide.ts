@@ -1,4 +1,6 @@
+import { NODATA_CLASS } from '../core/classes.ts';
 import type { ClassRows } from '../core/raster.ts';
+import type { Window } from '../core/window.ts';
 import type { Strip, TileRow } from './strip.ts';
 import { upsamplePhases } from './upsample.ts';
 
@@ -9,23 +11,18 @@ import { upsamplePhases } from './upsample.ts';
 export interface Decider {
   /**
    * @param tileRow sums from {@link Strip.release}
-   * @returns rows cropped to the scene, or `null` where the tile row lies wholly below it. New arrays on each call.
+   * @returns rows of the window, counted from its top, or `null` where the tile row lies wholly above or below it. Tiles
+   *   that no patch reached are without data. New arrays on each call.
    */
   decide(tileRow: TileRow): ClassRows | null;
 }
 
 /**
  * @param strip the strip whose tile rows will be decided
- * @param width scene width in pixels (at most the frame's)
- * @param height scene height in pixels
+ * @param window the pixels to decide, within the frame: the scene, or the part of it that is asked for
  * @param classIds class id of each score channel
  */
-export function createDecider(
-  strip: Strip,
-  width: number,
-  height: number,
-  classIds: readonly number[],
-): Decider {
+export function createDecider(strip: Strip, window: Window, classIds: readonly number[]): Decider {
   const { tile, cells, halo } = strip;
   const { channels, scoreStride } = strip.options;
   const side = cells + 2 * halo;
@@ -56,18 +53,22 @@ export function createDecider(
   }
 
   function decide(tileRow: TileRow): ClassRows | null {
-    const rowCount = Math.min(tile, height - tileRow.y);
+    const { width } = window;
+    const firstRow = Math.max(window.y - tileRow.y, 0);
+    const rowCount = Math.min(tile, window.y + window.height - tileRow.y) - firstRow;
     if (rowCount <= 0) return null;
-    const classes = new Uint8Array(rowCount * width);
+    const classes = new Uint8Array(rowCount * width).fill(NODATA_CLASS);
     const confidence = new Uint8Array(rowCount * width);
     const tileFloats = channels * side * side;
-    for (let t = 0; t * tile < width; t++) {
-      const columns = Math.min(tile, width - t * tile);
-      const perUnit = 1 / (tileRow.weights[t]! || 1);
+    for (let t = Math.floor(window.x / tile); t * tile < window.x + width; t++) {
+      if (tileRow.weights[t] === 0) continue;
+      const firstColumn = Math.max(window.x - t * tile, 0);
+      const endColumn = Math.min(tile, window.x + width - t * tile);
+      const perUnit = 1 / tileRow.weights[t]!;
       for (let row = 0; row < rowCount; row++) {
-        upsampleRow(tileRow.sums, t * tileFloats, row);
-        const out = row * width + t * tile;
-        for (let x = 0; x < columns; x++) {
+        upsampleRow(tileRow.sums, t * tileFloats, firstRow + row);
+        const out = row * width + t * tile - window.x;
+        for (let x = firstColumn; x < endColumn; x++) {
           let best = 0;
           let bestScore = line[x]!;
           for (let c = 1; c < channels; c++) {
@@ -84,7 +85,7 @@ export function createDecider(
         }
       }
     }
-    return { y: tileRow.y, rowCount, classes, confidence };
+    return { y: tileRow.y + firstRow - window.y, rowCount, classes, confidence };
   }
 
   return { decide };

@@ -20,6 +20,31 @@ export function isLonLat(crs: Crs): boolean {
  */
 export function createProjector(crs: Crs): Projector {
   if (isLonLat(crs)) return (x, y) => [x, y];
+  const converter = openConverter(crs);
+  return (x, y) => {
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return [Number.NaN, Number.NaN];
+    const p = converter.forward({ x, y });
+    return [p.x, p.y];
+  };
+}
+
+/**
+ * The way back: map coordinates of a longitude and latitude in degrees; not finite where the CRS is not defined.
+ * @throws UnsupportedError if no transform to WGS 84 is known.
+ */
+export function createUnprojector(crs: Crs): (longitude: number, latitude: number) => [x: number, y: number] {
+  if (isLonLat(crs)) return (longitude, latitude) => [longitude, latitude];
+  const converter = openConverter(crs);
+  return (longitude, latitude) => {
+    if (!Number.isFinite(longitude) || !Number.isFinite(latitude)) return [Number.NaN, Number.NaN];
+    const p = converter.inverse({ x: longitude, y: latitude });
+    return [p.x, p.y];
+  };
+}
+
+type Way = (p: { x: number; y: number }) => { x: number; y: number };
+
+function openConverter(crs: Crs): { forward: Way; inverse: Way } {
   const hint =
     'reproject it first, e.g. with gdalwarp -t_srs EPSG:4326, or leave the polygons out (--no-vector)';
   const refuse = (why: string, cause?: unknown) =>
@@ -32,15 +57,9 @@ export function createProjector(crs: Crs): Projector {
       },
     );
   if (crs.proj4 === null) throw refuse('its definition is not known');
-  let converter: { forward(p: { x: number; y: number }): { x: number; y: number } };
   try {
-    converter = proj4(crs.proj4, 'WGS84');
+    return proj4(crs.proj4, 'WGS84');
   } catch (cause) {
     throw refuse(`the definition "${crs.proj4}" is not understood`, cause);
   }
-  return (x, y) => {
-    if (!Number.isFinite(x) || !Number.isFinite(y)) return [Number.NaN, Number.NaN];
-    const p = converter.forward({ x, y });
-    return [p.x, p.y];
-  };
 }

@@ -9,6 +9,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   geotiff: ['io'],
   scene: ['io', 'geotiff'],
   pyramid: ['scene', 'io', 'geotiff'],
+  area: ['io', 'vectorize/reproject.ts'],
   frustum: ['scene', 'pyramid'],
   model: [],
   convert: ['model/manifest.ts', 'io'],

@@ -93,7 +93,7 @@ describe('strip', () => {
         const { patches, sums, weights } = bruteForce(c, frameWidth, frameHeight);
         const strip = new Strip({ ...c, frameWidth, frameHeight });
         const ids = Array.from({ length: c.channels }, (_, i) => i);
-        const decider = createDecider(strip, c.width, c.height, ids);
+        const decider = createDecider(strip, { x: 0, y: 0, width: c.width, height: c.height }, ids);
         let nextRow = 0;
         const check = (untilY: number) => {
           for (const tileRow of strip.release(untilY)) {
@@ -150,7 +150,7 @@ describe('strip', () => {
       frameHeight: 8,
     });
     strip.add(0, 0, Float32Array.from([1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2]), 1);
-    const decider = createDecider(strip, 8, 8, [0, 1, 2]);
+    const decider = createDecider(strip, { x: 0, y: 0, width: 8, height: 8 }, [0, 1, 2]);
     for (const tileRow of strip.release(8)) {
       expect(new Set(decider.decide(tileRow)?.classes)).toEqual(new Set([1]));
     }

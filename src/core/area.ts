@@ -1,0 +1,34 @@
+import type { Window } from './window.ts';
+
+/**
+ * The pixels of a scene that a run is asked for. Known row by row, never as a mask: what it holds grows with its outline,
+ * not with its pixels.
+ */
+export interface PixelArea {
+  /** The smallest window that holds every pixel of the area. */
+  readonly bounds: Window;
+  /** At least 1. */
+  readonly pixelCount: number;
+  /** Starts a walk down the rows; walks don't hinder each other. */
+  walkRows(): AreaWalk;
+}
+
+/** A walk down the rows of a {@link PixelArea}. */
+export interface AreaWalk {
+  /**
+   * The area's pixels in scene row `y`: `from, to, from, to, ...`, ascending and apart, `to` exclusive; empty where there
+   * are none. Rows may be left out, but must not fall.
+   */
+  spansOf(y: number): readonly number[];
+}
+
+/** The area of a rectangle. */
+export function windowArea(window: Window): PixelArea {
+  const row = [window.x, window.x + window.width];
+  const inside = (y: number) => y >= window.y && y < window.y + window.height;
+  return {
+    bounds: window,
+    pixelCount: window.width * window.height,
+    walkRows: () => ({ spansOf: (y) => (inside(y) ? row : []) }),
+  };
+}
