@@ -8,7 +8,8 @@ import type { Stretch } from '../scene/stretch.ts';
 
 /** Which scene to sample, as seen through which bands and stretch, from which distances. */
 export interface MakePyramidOptions {
-  readonly scene: string;
+  /** One GeoTIFF, or several on one grid: see `openScene`. */
+  readonly scene: string | readonly string[];
   readonly outDir: string;
   readonly distances: readonly number[];
   readonly bands?: BandChoice;

@@ -65,7 +65,7 @@ export async function planSegment(
   }
   checkStride(config.stride, manifest.window);
   const { window, distances, padTo } = manifest;
-  const { area, record } = await planArea(options, scene.grid, scene.info.url, signal);
+  const { area, record } = await planArea(options, scene.grid, scene.url, signal);
   const whole = planFrusta({
     width,
     height,
@@ -80,7 +80,8 @@ export async function planSegment(
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
-    scene: { ...scene.metadata, ...(await identifyFile(scene.info)) },
+    // However files are spelt or listed, the same ones in the same order are the same scene.
+    scene: { ...scene.metadata, url: null, files: await Promise.all(scene.files.map(identifyFile)) },
     model: modelChecksum(manifest),
     config: decisive,
     area: identityOfArea(record),

@@ -13,7 +13,7 @@ export type VectorFormat = 'geojson' | 'geojsonl';
 /** What to map, with what, and where to; the whole scene unless an area is given. */
 export interface SegmentOptions extends AreaChoice {
   /** Path, or `file:`, `http(s):` or `s3:` URL, of a GeoTIFF. */
-  readonly scene: string;
+  readonly scene: string | readonly string[];
   /** Model folder that `convertCheckpoint` wrote. */
   readonly model: string;
   /** Made if need be. */

@@ -1,7 +1,8 @@
 import type { ModelManifest } from '../model/manifest.ts';
 import type { Model } from '../model/open-model.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
-import type { Scene, SceneMetadata } from '../scene/open-scene.ts';
+import type { Scene } from '../scene/open-scene.ts';
+import type { SceneMetadata } from '../scene/scene-metadata.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import type { InferTally } from './infer-rows.ts';
 import type { RowTotals } from './open-outputs.ts';

@@ -64,11 +64,15 @@ async function runTask(
         ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
         : null;
     try {
-      const { url } = scene.info;
+      const { url, files } = scene;
       const outputs = await openOutputs({
         outDir,
         scene: cropScene(scene, area.bounds),
-        inputUrls: [url, ...(options.aoi === undefined ? [] : [options.aoi])],
+        inputUrls: [
+          url,
+          ...files.map((file) => file.url),
+          ...(options.aoi === undefined ? [] : [options.aoi]),
+        ],
         title: titleOf(url),
         modelName: name,
         classes,
@@ -99,8 +103,8 @@ async function runTask(
         });
         const totalMs = performance.now() - started;
         const { totals } = outputs;
-        const files = await describeOutputs(paths);
-        const facts = { scene, model, task, tally, totals, coverage, outputs: files, warnings, totalMs };
+        const written = await describeOutputs(paths);
+        const facts = { scene, model, task, tally, totals, coverage, outputs: written, warnings, totalMs };
         const report = describeSegment(facts);
         await writeRecord(outDir, report, earlierFiles);
         return report;

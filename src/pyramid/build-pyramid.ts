@@ -58,7 +58,10 @@ export async function buildPyramid(options: BuildPyramidOptions): Promise<Pyrami
   const { width, height, transform, crs } = scene.grid;
   const manifestPath = join(outDir, PYRAMID_MANIFEST);
   const levelPaths = distances.map((distance) => join(outDir, levelFileName(distance)));
-  await refuseOverwrite([manifestPath, ...levelPaths], [source.url]);
+  await refuseOverwrite(
+    [manifestPath, ...levelPaths],
+    [source.url, ...(source.files ?? []).map(({ url }) => url)],
+  );
   const levels: Level[] = [];
   const inPlace: string[] = [];
   try {

@@ -45,6 +45,8 @@ export const pyramidManifestSchema = z.strictObject({
  */
 export interface PyramidSource {
   readonly url: string;
+  /** Of a scene of several files. */
+  readonly files?: readonly { readonly url: string }[];
   readonly [property: string]: unknown;
 }
 

@@ -6,6 +6,7 @@ import type { SourceOptions } from '../io/source-options.ts';
 import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
 import { type BandChoice, selectBands } from './select-bands.ts';
 import { planStretch, type Stretch } from './stretch.ts';
+import { nameStretch } from './stretch-record.ts';
 
 /** A corner of the scene: its pixel corner and where that is in the scene's CRS (`null` without georeferencing). */
 export interface Corner {
@@ -144,13 +145,7 @@ function boundsOf(corners: readonly Corner[]): SceneDescription['bounds'] {
 function planOf(info: GeoTiffInfo, options: DescribeOptions): SceneDescription['plan'] {
   try {
     const bands = selectBands(info, options.bands).labels;
-    const plan = planStretch(info, options.stretch);
-    if (plan.kind === 'none') return { bands, stretch: 'none: bytes as they are' };
-    if (plan.kind === 'minmax') return { bands, stretch: "each band's minimum and maximum, scene-wide" };
-    if (plan.kind === 'percentile') {
-      return { bands, stretch: `percentiles ${plan.percentiles.join(' and ')} of each band, scene-wide` };
-    }
-    return { bands, stretch: plan.ranges.map((range) => range.join(' to ')).join(', ') };
+    return { bands, stretch: nameStretch(planStretch(info, options.stretch)) };
   } catch (error) {
     if (isFrustumError(error) && error.tag === 'ConfigError') return { refused: error.message };
     throw error;

@@ -1,24 +1,23 @@
 import type { Grid } from '../core/grid.ts';
 import type { ScenePixels, SourceStats } from '../core/ports.ts';
-import { type GeoTiff, type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
+import type { GeoTiff } from '../geotiff/open-geotiff.ts';
 import type { SampleArray } from '../geotiff/sample-array.ts';
 import { BlockCache, type BlockCacheStats } from '../io/block-cache.ts';
 import type { ReadStats } from '../io/coalesce-reads.ts';
-import { openByteSource } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
-import { type MeasuredRange, measureRange } from './measure-range.ts';
+import { withoutSecrets } from '../io/urls.ts';
+import { joinGrids } from './join-grids.ts';
+import { listSceneFiles } from './list-scene-files.ts';
+import { measureRange } from './measure-range.ts';
+import { closeFiles, openFiles } from './open-files.ts';
+import { createMosaicReader } from './read-mosaic.ts';
 import { createPixelReader, type PixelReader } from './read-pixels.ts';
 import { type SceneFile, sceneFileOf } from './scene-file.ts';
-import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
-import { type BandChoice, type SelectedBands, selectBands } from './select-bands.ts';
-import {
-  createStretch,
-  keepBytes,
-  planStretch,
-  type Stretch,
-  type StretchPlan,
-  type ValueRange,
-} from './stretch.ts';
+import { describePixels, type SceneMetadata } from './scene-metadata.ts';
+import { filesWarnings } from './scene-warnings.ts';
+import { type BandChoice, selectBandsOf } from './select-bands.ts';
+import { planStretch, type Stretch } from './stretch.ts';
+import { recordStretch, stretchOf } from './stretch-record.ts';
 
 export interface OpenSceneOptions {
   /** Red, green and blue; by default bands 1, 2, 3. */
@@ -32,46 +31,16 @@ export interface OpenSceneOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What was done to make pixels for the network; goes into `run.json`. */
-export interface SceneMetadata {
-  readonly url: string;
-  readonly width: number;
-  readonly height: number;
-  /** Number from 1, and name where the file has one. */
-  readonly bands: readonly [string, string, string];
-  readonly stretch: StretchRecord;
-  /** `NaN` and infinities by name. */
-  readonly nodata: number | string | null;
-  /** Band number from 1 of the alpha that marks pixels without data, or `null`. */
-  readonly alphaBand: number | null;
-  readonly mask: boolean;
-  readonly crs: string | null;
-  /** True if the scene has no georeferencing: results are in pixel coordinates. */
-  readonly pixelCoordinates: boolean;
-}
-
-/** The stretch with its numbers. `formula` says what they mean. */
-export type StretchRecord =
-  | { readonly kind: 'none' }
-  | {
-      readonly kind: Exclude<StretchPlan['kind'], 'none'>;
-      readonly formula: string;
-      /** Per band. */
-      readonly ranges: readonly [ValueRange, ValueRange, ValueRange];
-      readonly percentiles?: readonly [number, number];
-      /** What the numbers were measured on; absent for fixed ones. */
-      readonly sampling?: string;
-    };
-
 /** A scene, open: uint8 RGB pixels and validity. */
 export interface Scene extends ScenePixels {
+  /** The URL of the file, the name of the list of files, or the first of several files; for people. */
+  readonly url: string;
   readonly grid: Grid;
-  readonly info: GeoTiffInfo;
   /** Its files, in the order in which they were listed. */
   readonly files: readonly SceneFile[];
   readonly warnings: readonly string[];
   readonly metadata: SceneMetadata;
-  /** Counters so far. */
+  /** Counters so far, of all files together. */
   readonly stats: {
     readonly reads: ReadStats;
     readonly traffic: SourceStats;
@@ -80,65 +49,82 @@ export interface Scene extends ScenePixels {
   close(): Promise<void>;
 }
 
-const FORMULA = 'clamp(round((v - min) / (max - min) * 255), 0, 255)';
-
 /**
  * Opens a scene for the network: chooses bands, settles the stretch (which reads the scene once where numbers are to be
  * measured) and finds out which pixels hold data. Pixels without data read as 0, like padding.
  *
- * @param url a path or a `file:`, `http(s):` or `s3:` URL of a GeoTIFF
- * @throws SourceError, FormatError, UnsupportedError; ConfigError if bands or stretch do not fit the file
+ * Several files make one scene if they share CRS, pixel size, bands and sample type and lie on one pixel grid. It reaches
+ * over all of them; what no file has is without data, and where they overlap the first in the list that has data counts.
+ * Stretches are measured over the joined pixels.
+ *
+ * @param scene a path or a `file:`, `http(s):` or `s3:` URL of a GeoTIFF; or several, or a list of them (`@list.txt`, or a
+ *   tile index that ends in `.geojson`)
+ * @throws SourceError, FormatError, UnsupportedError; ConfigError if bands or stretch do not fit the files, or the files
+ *   do not fit each other
  */
-export async function openScene(url: string, options: OpenSceneOptions = {}): Promise<Scene> {
+export async function openScene(
+  scene: string | readonly string[],
+  options: OpenSceneOptions = {},
+): Promise<Scene> {
   const { signal } = options;
+  const sourceOptions = { ...options.source, ...(signal && { signal }) };
+  const urls = await listSceneFiles(scene, sourceOptions);
   const cache = new BlockCache<SampleArray>(options.cacheBytes ?? 256 * 1024 * 1024);
-  const source = await openByteSource(url, { ...options.source, ...(signal && { signal }) });
+  const files = await openFiles(urls, cache, sourceOptions);
   try {
-    const tiff = await openGeoTiff(source, { cache, ...(signal && { signal }) });
-    const bands = selectBands(tiff.info, options.bands);
-    const plan = planStretch(tiff.info, options.stretch);
-    const reader = createPixelReader(tiff, bands.indices);
+    const infos = files.map((file) => file.info);
+    const { sampleType, blockHeight } = infos[0]!;
+    const bands = selectBandsOf(infos, options.bands);
+    const plan = planStretch(infos[0]!, options.stretch);
+    const { grid, offsets } = joinGrids(infos);
+    const parts = files.map((file, i) => ({
+      reader: createPixelReader(file, bands.indices),
+      window: { ...offsets[i]!, width: file.info.width, height: file.info.height },
+    }));
+    const reader = parts.length === 1 ? parts[0]!.reader : createMosaicReader(parts, sampleType);
+    const url = nameOf(scene, infos[0]!.url);
+    const { width, height } = grid;
     const measured =
-      plan.kind === 'minmax' || plan.kind === 'percentile'
-        ? await measureRange(tiff.info, reader, plan, signal)
+      'percentiles' in plan || plan.kind === 'minmax' || plan.kind === 'stddev'
+        ? await measureRange({ url, width, height, sampleType, blockHeight }, reader, plan, signal)
         : null;
-    return sceneOf(tiff, cache, reader, bands, plan, measured);
+    const metadata = describePixels({
+      url,
+      infos,
+      windows: parts.map(({ window }) => window),
+      grid,
+      bands,
+      stretch: recordStretch(plan, measured),
+      alphaBand: reader.alphaBand,
+    });
+    return sceneOf(metadata, grid, files, filesWarnings(files, grid, bands.indices), reader, cache);
   } catch (error) {
-    await source.close();
+    await closeFiles(files);
     throw error;
   }
 }
 
 function sceneOf(
-  tiff: GeoTiff,
-  cache: BlockCache<SampleArray>,
+  metadata: SceneMetadata,
+  grid: Grid,
+  files: readonly GeoTiff[],
+  warnings: readonly string[],
   reader: PixelReader,
-  bands: SelectedBands,
-  plan: StretchPlan,
-  measured: MeasuredRange | null,
+  cache: BlockCache<SampleArray>,
 ): Scene {
-  const { info } = tiff;
-  const ranges = measured?.ranges ?? (plan.kind === 'fixed' ? plan.ranges : null);
-  const apply = ranges === null ? keepBytes : createStretch(ranges);
+  const apply = stretchOf(metadata.stretch);
   return {
-    grid: info.grid,
-    info,
-    files: [sceneFileOf(info)],
-    warnings: [...tiff.warnings, ...warningsOf(info, bands)],
-    metadata: {
-      url: info.url,
-      width: info.width,
-      height: info.height,
-      bands: bands.labels,
-      stretch: recordOf(plan, ranges, measured),
-      nodata: nodataForJson(info.nodata),
-      alphaBand: reader.alphaBand === null ? null : reader.alphaBand + 1,
-      mask: info.hasMask,
-      crs: info.grid.crs?.name ?? null,
-      pixelCoordinates: info.grid.transform === null,
-    },
+    url: metadata.url,
+    grid,
+    files: files.map((file) => sceneFileOf(file.info)),
+    warnings,
+    metadata,
     get stats() {
-      return { reads: tiff.reads, traffic: tiff.traffic, cache: cache.stats };
+      return {
+        reads: sum(files.map((file) => file.reads)),
+        traffic: sum(files.map((file) => file.traffic)),
+        cache: cache.stats,
+      };
     },
     async readRgb(window, signal) {
       const { samples, valid } = await reader.read(window, signal);
@@ -147,8 +133,23 @@ function sceneOf(
       return { width: window.width, height: window.height, bands: 3, data };
     },
     readValidity: (window, signal) => reader.readValidity(window, signal),
-    close: () => tiff.close(),
+    close: () => closeFiles(files),
   };
+}
+
+/** What people call the scene: the list of its files if they gave one, else its first file. */
+function nameOf(scene: string | readonly string[], firstUrl: string): string {
+  const only = typeof scene === 'string' ? scene : scene.length === 1 ? scene[0]! : null;
+  const isList = only !== null && (only.startsWith('@') || /\.(geo)?json$/i.test(only));
+  return isList ? withoutSecrets(only.replace(/^@/, '')) : firstUrl;
+}
+
+/** Adds up counters, name by name. */
+function sum<T extends Readonly<Record<keyof T, number>>>(counters: readonly T[]): T {
+  const [first, ...others] = counters as [T, ...T[]];
+  const total: Record<string, number> = { ...first };
+  for (const other of others) for (const name of Object.keys(total)) total[name]! += other[name as keyof T];
+  return total as T;
 }
 
 function clearInvalid(data: Uint8Array, valid: Uint8Array): void {
@@ -158,25 +159,4 @@ function clearInvalid(data: Uint8Array, valid: Uint8Array): void {
     data[i + 1] = 0;
     data[i + 2] = 0;
   }
-}
-
-function recordOf(
-  plan: StretchPlan,
-  ranges: readonly [ValueRange, ValueRange, ValueRange] | null,
-  measured: MeasuredRange | null,
-): StretchRecord {
-  if (plan.kind === 'none' || ranges === null) return { kind: 'none' };
-  return {
-    kind: plan.kind,
-    formula: FORMULA,
-    ranges,
-    ...(plan.kind === 'percentile' && { percentiles: plan.percentiles }),
-    ...(measured && { sampling: measured.sampling }),
-  };
-}
-
-function warningsOf(info: GeoTiffInfo, bands: SelectedBands): readonly string[] {
-  if (info.alphaBand === null || !bands.indices.includes(info.alphaBand)) return sceneWarnings(info);
-  const alpha = `${info.url}: band ${info.alphaBand + 1} is marked as alpha but was chosen as colour, and is read as data`;
-  return [...sceneWarnings(info), alpha];
 }

@@ -10,12 +10,14 @@ export interface ValidSamples {
   readonly valid: Uint8Array<ArrayBuffer> | null;
 }
 
-/** Reads three bands and their validity. */
+/** Reads three bands and their validity, of one file or of several. */
 export interface PixelReader {
-  /** The nodata value as samples of this file hold it, or `null`. */
-  readonly nodata: number | null;
+  /** Nodata values, as samples hold them; of several files, those of each. */
+  readonly nodata: readonly number[];
   /** The alpha band that is heeded, 0-based, or `null`. */
   readonly alphaBand: number | null;
+  /** True if nothing can mark a pixel as without data: no nodata value, NaN, alpha, mask or gap between files. */
+  readonly isAlwaysValid: boolean;
   read(window: Window, signal?: AbortSignal): Promise<ValidSamples>;
   /** The `valid` of {@link read}; reads the three bands only where their values tell. */
   readValidity(window: Window, signal?: AbortSignal): Promise<ValidSamples['valid']>;
@@ -55,8 +57,9 @@ export function createPixelReader(tiff: GeoTiff, bands: readonly [number, number
     return { samples, valid };
   };
   return {
-    nodata,
+    nodata: nodata === null ? [] : [nodata],
     alphaBand,
+    isAlwaysValid: !valuesTell && alphaBand === null && !info.hasMask,
     read,
     async readValidity(window, signal) {
       return valuesTell ? (await read(window, signal)).valid : readMarks(window, signal);

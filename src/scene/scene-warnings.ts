@@ -1,4 +1,52 @@
-import type { GeoTiffInfo } from '../geotiff/open-geotiff.ts';
+import type { Grid } from '../core/grid.ts';
+import type { GeoTiff, GeoTiffInfo } from '../geotiff/open-geotiff.ts';
+
+/** Warnings of single files that are told one by one. */
+const MOST_TOLD = 10;
+
+/** The warnings of a scene of one file or several, seen through the chosen bands (0-based). */
+export function filesWarnings(
+  files: readonly GeoTiff[],
+  grid: Grid,
+  bands: readonly number[],
+): readonly string[] {
+  const each = files.flatMap(({ info, warnings }) => [
+    ...warnings,
+    ...sceneWarnings(info),
+    ...colourAlpha(info, bands),
+  ]);
+  const told = each.slice(0, files.length === 1 ? undefined : MOST_TOLD);
+  const untold = each.length - told.length;
+  return [
+    ...told,
+    ...(untold > 0 ? [`${untold} more warnings of its ${files.length} files are left out`] : []),
+    ...together(files, grid),
+  ];
+}
+
+function colourAlpha({ url, alphaBand }: GeoTiffInfo, bands: readonly number[]): string[] {
+  if (alphaBand === null || !bands.includes(alphaBand)) return [];
+  return [`${url}: band ${alphaBand + 1} is marked as alpha but was chosen as colour, and is read as data`];
+}
+
+/** What is odd about files as one scene. */
+function together(files: readonly GeoTiff[], { width, height }: Grid): string[] {
+  const warnings: string[] = [];
+  const scales = new Set(files.map(({ info }) => JSON.stringify(info.scaleOffset)));
+  if (scales.size > 1) {
+    warnings.push(
+      `the ${files.length} files of the scene state different scales and offsets, which are not applied: their stored samples are stretched alike`,
+    );
+  }
+  const covered = files.reduce((sum, { info }) => sum + info.width * info.height, 0);
+  if (covered < (width * height) / 2) {
+    const share = Math.round((1 - covered / (width * height)) * 100);
+    warnings.push(
+      `at least ${share} % of the ${width} x ${height} pixels around the ${files.length} files lie in no file and become nodata`,
+    );
+  }
+  return warnings;
+}
 
 /** What a user of a file should know before a run: where it lies, and where reading will be slow. */
 export function sceneWarnings(info: GeoTiffInfo): readonly string[] {

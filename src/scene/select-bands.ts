@@ -1,7 +1,11 @@
 import { ConfigError } from '../core/errors.ts';
 import type { GeoTiffInfo } from '../geotiff/open-geotiff.ts';
+import { BAND_PRESETS, type BandPreset, findBandPreset } from './band-presets.ts';
 
-/** A band by number (from 1) or by name (`red`, or a description in the file). */
+/**
+ * A band by number (from 1) or by name: what the file calls it, in any case, or the first word of that (`b04` and `B4` find
+ * `B04 - 665 nm`).
+ */
 export type BandRef = number | string;
 
 /** Which bands are red, green and blue. */
@@ -14,8 +18,8 @@ export interface BandForm {
   readonly bands: BandTriple;
 }
 
-/** Bands for every file, or a choice by the file's form. */
-export type BandChoice = BandTriple | readonly BandForm[];
+/** Bands for every file, a choice by the file's form, or the name of a preset (`BAND_PRESETS`). */
+export type BandChoice = BandTriple | readonly BandForm[] | string;
 
 /** Three bands of a file. */
 export interface SelectedBands {
@@ -30,8 +34,7 @@ export interface SelectedBands {
  * @throws ConfigError if a band does not exist, or the file has too few
  */
 export function selectBands(info: GeoTiffInfo, choice?: BandChoice): SelectedBands {
-  const triple =
-    choice === undefined ? defaultTriple(info) : isForms(choice) ? matchForm(info, choice) : choice;
+  const triple = tripleOf(info, choice);
   if (triple.length !== 3) {
     throw bandError(
       `three bands are needed (red, green, blue), got ${triple.length}: ${triple.join(',')}`,
@@ -40,6 +43,73 @@ export function selectBands(info: GeoTiffInfo, choice?: BandChoice): SelectedBan
   }
   const indices = triple.map((ref) => resolveBand(info, ref)) as [number, number, number];
   return { indices, labels: indices.map((index) => labelOf(info, index)) as [string, string, string] };
+}
+
+/**
+ * {@link selectBands} for files of one scene.
+ * @throws ConfigError also if the same names are different bands in two of them
+ */
+export function selectBandsOf(infos: readonly GeoTiffInfo[], choice?: BandChoice): SelectedBands {
+  const [first, ...others] = infos as [GeoTiffInfo, ...GeoTiffInfo[]];
+  const bands = selectBands(first, choice);
+  for (const info of others) {
+    const { indices } = selectBands(info, choice);
+    if (indices.every((band, i) => band === bands.indices[i])) continue;
+    const numbers = (list: readonly number[]) => list.map((band) => band + 1).join(',');
+    throw bandError(
+      `red, green and blue are bands ${numbers(indices)} of ${info.url}, but ${numbers(bands.indices)} of ${first.url}; files of one scene share their bands`,
+      choice,
+    );
+  }
+  return bands;
+}
+
+function tripleOf(info: GeoTiffInfo, choice: BandChoice | undefined): BandTriple {
+  if (choice === undefined) return defaultTriple(info);
+  if (typeof choice === 'string') return matchPreset(info, choice);
+  return isForms(choice) ? matchForm(info, choice) : choice;
+}
+
+function matchPreset(info: GeoTiffInfo, name: string): BandTriple {
+  const preset = findBandPreset(name);
+  if (preset === null) {
+    throw bandError(
+      `no band preset is called ${name}; there are ${BAND_PRESETS.map((known) => known.name).join(', ')}; or give three numbers or names, for example 3,2,1`,
+      name,
+    );
+  }
+  const named = preset.names?.map((names) => names.map((n) => findByName(info, n)).find((i) => i !== null));
+  if (named?.every((index) => index !== undefined)) {
+    return named.map((index) => index! + 1) as [number, number, number];
+  }
+  const fits = (bandCount: number) =>
+    preset.forms.find(
+      (form) => form.bandCount === bandCount && (form.bits ?? info.bitsPerSample) === info.bitsPerSample,
+    );
+  const form = fits(info.bands) ?? (info.alphaBand === info.bands - 1 ? fits(info.bands - 1) : undefined);
+  if (form) return form.bands;
+  throw bandError(
+    `${info.url} has ${formOf(info)}, which the preset ${preset.name} does not know: it takes ${knownTo(preset)}; ${callsOf(info)}; give three of them with --bands`,
+    name,
+  );
+}
+
+function knownTo({ names, forms }: BandPreset): string {
+  const counted = forms.map(
+    ({ bandCount, bits }) => `${bandCount}${bits === undefined ? '' : ` (${bits}-bit)`}`,
+  );
+  const byName = names ? `bands called ${names.map((some) => some[0]).join(', ')}, or ` : '';
+  return `${byName}files of ${counted.join(', ')} bands`;
+}
+
+function formOf({ bands, bitsPerSample }: GeoTiffInfo): string {
+  return `${bands} band${bands === 1 ? '' : 's'} of ${bitsPerSample} bits`;
+}
+
+/** What a user can choose from. */
+function callsOf(info: GeoTiffInfo): string {
+  const known = namesOf(info).flatMap((name, i) => (name === null ? [] : [`${i + 1} ${name}`]));
+  return `its bands are ${known.length > 0 ? known.join(', ') : `1 to ${info.bands}, without names`}`;
 }
 
 function defaultTriple(info: GeoTiffInfo): BandTriple {
@@ -52,7 +122,7 @@ function defaultTriple(info: GeoTiffInfo): BandTriple {
   );
 }
 
-function isForms(choice: BandChoice): choice is readonly BandForm[] {
+function isForms(choice: BandTriple | readonly BandForm[]): choice is readonly BandForm[] {
   return typeof choice[0] === 'object';
 }
 
@@ -61,7 +131,7 @@ function matchForm(info: GeoTiffInfo, forms: readonly BandForm[]): BandTriple {
   if (form) return form.bands;
   const known = forms.map((f) => `${f.bandCount} bands of ${f.bits} bits`).join(', ');
   throw bandError(
-    `${info.url} has ${info.bands} bands of ${info.bitsPerSample} bits; this pipeline knows ${known}; name the bands with --bands`,
+    `${info.url} has ${formOf(info)}; this pipeline knows ${known}; name the bands with --bands`,
     forms,
   );
 }
@@ -73,15 +143,32 @@ function resolveBand(info: GeoTiffInfo, ref: BandRef): number {
     const hint = info.bands === 1 ? '; to see one band as grey give --bands 1,1,1' : '';
     throw bandError(`${info.url} has no band ${ref}: its bands are 1 to ${info.bands}${hint}`, ref);
   }
-  const wanted = String(ref).trim().toLowerCase();
+  const index = findByName(info, String(ref));
+  if (index !== null) return index;
   const names = namesOf(info);
-  const index = names.findIndex((name) => name?.trim().toLowerCase() === wanted);
-  if (index >= 0) return index;
   const known = names.flatMap((name, i) => (name === null ? [] : [`${i + 1} ${name}`]));
   throw bandError(
     `${info.url} has no band called ${ref}; ${known.length > 0 ? `it names ${known.join(', ')}` : 'it names none'}; give numbers from 1 to ${info.bands}`,
     ref,
   );
+}
+
+/** The band with this name, else the only one whose name begins with this word; `null` if there is none. */
+function findByName(info: GeoTiffInfo, wanted: string): number | null {
+  const names = namesOf(info).map((name) => name?.trim().toLowerCase() ?? null);
+  const text = wanted.trim().toLowerCase();
+  const exact = names.indexOf(text);
+  if (exact >= 0) return exact;
+  const plain = plainBand(text);
+  const starting = names.flatMap((name, i) =>
+    name !== null && plainBand(name.split(/[\s,;:()]/)[0]!) === plain ? [i] : [],
+  );
+  return starting.length === 1 ? starting[0]! : null;
+}
+
+/** `b04` and `b4` are the same band. */
+function plainBand(name: string): string {
+  return name.replace(/^((?:sr_)?b)0+(?=\d)/, '$1');
 }
 
 /** The file's own names; where it has none and says RGB, the usual order of its bands. */

@@ -12,8 +12,9 @@ const infoOf = (part: Partial<GeoTiffInfo>) =>
 function painted(paint: (x: number, y: number) => number, make: (length: number) => SampleArray) {
   const windows: Window[] = [];
   const reader: PixelReader = {
-    nodata: null,
+    nodata: [],
     alphaBand: null,
+    isAlwaysValid: true,
     async read(window) {
       windows.push(window);
       const samples = make(window.width * window.height * 3);
@@ -29,26 +30,36 @@ function painted(paint: (x: number, y: number) => number, make: (length: number)
   return { reader, windows };
 }
 
-test('a scene beyond the limit is measured on every n-th group of whole blocks, and says so', async () => {
-  // 64 million pixels are the limit: 160 million make every third group of 256 rows.
-  const info = infoOf({ width: 2000, height: 80_000, sampleType: 'uint16' });
-  const { reader, windows } = painted(
-    (_, y) => Math.floor(y / 256) % 1000,
-    (length) => new Uint16Array(length),
+test('a scene beyond the limit is measured on an even lattice of cells, whatever its blocks, and says so', async () => {
+  // 64 million pixels are the limit: 160 million make every third cell of 512 x 512 pixels.
+  const size = { width: 2000, height: 80_000, sampleType: 'uint16' } as const;
+  const paint = (x: number, y: number) => Math.floor(y / 100) + (x >= 1000 ? 10_000 : 0);
+  const make = (length: number) => new Uint16Array(length);
+  const { reader, windows } = painted(paint, make);
+  const measured = await measureRange(infoOf(size), reader, { kind: 'minmax' });
+  const pixels = windows.reduce((sum, w) => sum + w.width * w.height, 0);
+  expect(measured.sampling).toBe(
+    '210 cells of 512 x 512 pixels, one in 3, on an even lattice: 33.5 % of all pixels',
   );
-  const { ranges, sampling, counts } = await measureRange(info, reader, { kind: 'minmax' });
-  expect(sampling).toBe('every 3rd group of 256 rows');
-  const groups = new Set(windows.map(({ y }) => Math.floor(y / 256)));
-  expect([...groups]).toEqual(Array.from({ length: 105 }, (_, i) => i * 3));
-  expect(ranges[0]).toEqual([0, 312]);
-  expect(counts[0]).toBe(windows.reduce((sum, w) => sum + w.width * w.height, 0));
-  for (const { x, width, height } of windows) {
-    expect([x, width]).toEqual([0, 2000]);
-    expect(width * height * 4 * 2).toBeLessThanOrEqual(16 * 1024 * 1024);
+  expect(measured.counts).toEqual([pixels, pixels, pixels]);
+  expect(pixels / (size.width * size.height)).toBeCloseTo(0.335, 3);
+  const seen = new Set<string>();
+  const perColumn = [0, 0, 0, 0];
+  for (const { x, y, width, height } of windows) {
+    expect([x % 512, y % 512]).toEqual([0, 0]);
+    expect([width, height]).toEqual([Math.min(512, 2000 - x), Math.min(512, 80_000 - y)]);
+    seen.add(`${x},${y}`);
+    perColumn[x / 512]!++;
   }
+  expect(seen.size).toBe(windows.length);
+  // 157 rows of cells: each column of cells is looked at in about a third of them.
+  for (const count of perColumn) expect(Math.abs(count - 157 / 3)).toBeLessThan(4);
+  const strips = painted(paint, make);
+  const other = await measureRange(infoOf({ ...size, blockHeight: 1 }), strips.reader, { kind: 'minmax' });
+  expect(other).toEqual(measured);
 });
 
-test('float percentiles come from an even sample, minimum and maximum from all', async () => {
+test('float percentiles of many values are exact, and so are minimum and maximum', async () => {
   const info = infoOf({ width: 3000, height: 2000, sampleType: 'float32', bitsPerSample: 32 });
   const { reader } = painted(
     (x, y) => (x === 1234 && y === 777 ? 1e6 : y),
@@ -58,7 +69,7 @@ test('float percentiles come from an even sample, minimum and maximum from all',
   expect(whole.ranges[2]).toEqual([0, 1e6]);
   const plan = { kind: 'percentile', percentiles: [10, 90] } as const;
   const { ranges } = await measureRange(info, reader, plan);
-  expect(Math.abs(ranges[0][0] - 200)).toBeLessThan(3);
-  expect(Math.abs(ranges[0][1] - 1800)).toBeLessThan(3);
-  expect(await measureRange(info, reader, plan)).toEqual(await measureRange(info, reader, plan));
+  // Six million values, 3000 of each row: ranks 599999.9 and 5399999.1 lie between two rows.
+  expect(ranges[0][0]).toBeCloseTo(199.9, 6);
+  expect(ranges[0][1]).toBeCloseTo(1799.1, 6);
 });

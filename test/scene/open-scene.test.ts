@@ -59,7 +59,7 @@ describe('8-bit scenes', () => {
   test('tell when their file was changed', async () => {
     const url = write(bytes);
     utimesSync(url, 1e9, 1.2e9);
-    expect((await readAll(url)).scene.info.modifiedMs).toBe(1.2e12);
+    expect((await readAll(url)).scene.files[0]?.modifiedMs).toBe(1.2e12);
   });
 
   test('can be stretched all the same', async () => {

@@ -1,0 +1,80 @@
+import { dirname, isAbsolute, join } from 'node:path';
+import { ConfigError, FormatError } from '../core/errors.ts';
+import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
+import { localPathOf, schemeOf, withoutSecrets } from '../io/urls.ts';
+
+/** Bytes of a list; a line a file, that is several hundred thousand files. */
+const MOST_LIST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The files of a scene, given as one name or several. `@NAME` is a text file that lists them, one a line (empty lines and
+ * lines that begin with `#` are left out); a name that ends in `.geojson` or `.json` is a tile index as `gdaltindex` writes
+ * it, a feature a file with its name in the property `location`. Relative names in a list are relative to the list. A file
+ * that is listed again counts once.
+ * @throws ConfigError for an empty list; FormatError for a tile index that is none; SourceError
+ */
+export async function listSceneFiles(
+  scene: string | readonly string[],
+  options: OpenSourceOptions = {},
+): Promise<readonly string[]> {
+  const names = typeof scene === 'string' ? [scene] : scene;
+  const files: string[] = [];
+  for (const name of names) {
+    if (name.startsWith('@')) files.push(...(await readList(name.slice(1), options)));
+    else if (/\.(geo)?json$/i.test(name)) files.push(...(await readTileIndex(name, options)));
+    else files.push(name);
+  }
+  if (files.length > 0) return [...new Set(files)];
+  const given =
+    names.length === 0 ? 'no scene is given' : `${names.map(withoutSecrets).join(', ')} lists no file`;
+  throw new ConfigError(`${given}; name at least one GeoTIFF`, { pointer: '/scene', value: names });
+}
+
+async function readList(url: string, options: OpenSourceOptions): Promise<string[]> {
+  const lines = (await readText(url, options)).split(/\r?\n/).map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => besideList(url, line));
+}
+
+async function readTileIndex(url: string, options: OpenSourceOptions): Promise<string[]> {
+  const wrong = (what: string) =>
+    new FormatError(
+      `${withoutSecrets(url)} is not a tile index: ${what}; expected GeoJSON whose features name a file each in the property "location", as gdaltindex writes it`,
+      { url: withoutSecrets(url), what: 'tile index' },
+    );
+  let json: unknown;
+  try {
+    json = JSON.parse(await readText(url, options));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw wrong(`it is not JSON (${error.message})`);
+    throw error;
+  }
+  const { features } = (json ?? {}) as { features?: unknown };
+  if (!Array.isArray(features)) throw wrong('it has no features');
+  return features.map((feature: { properties?: { location?: unknown } | null } | null, i) => {
+    const location = feature?.properties?.location;
+    if (typeof location !== 'string' || location === '') throw wrong(`feature ${i} has no location`);
+    return besideList(url, location);
+  });
+}
+
+async function readText(url: string, options: OpenSourceOptions): Promise<string> {
+  const source = await openByteSource(url, options);
+  try {
+    if (source.sizeBytes > MOST_LIST_BYTES) {
+      throw new FormatError(
+        `${source.url} has ${source.sizeBytes} bytes, too many for a list of files; is it the scene itself?`,
+        { url: source.url, what: 'list of files' },
+      );
+    }
+    return new TextDecoder().decode(await source.read(0, source.sizeBytes, options.signal));
+  } finally {
+    await source.close();
+  }
+}
+
+/** A name in a list, as seen from here. */
+function besideList(list: string, name: string): string {
+  if (schemeOf(name) !== null || isAbsolute(name)) return name;
+  const path = localPathOf(list);
+  return path === null ? new URL(name, list).href : join(dirname(path), name);
+}
