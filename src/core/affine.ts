@@ -40,3 +40,8 @@ export function scaleAffine(t: Affine, scaleX: number, scaleY: number, col = 0, 
   const [c, f] = applyAffine(t, col, row);
   return { a: t.a * scaleX, b: t.b * scaleY, c, d: t.d * scaleX, e: t.e * scaleY, f };
 }
+
+/** True for the transform that maps pixels to themselves, rows counted downwards or upwards: what stands for having none. */
+export function isIdentity(t: Affine): boolean {
+  return t.a === 1 && t.b === 0 && t.c === 0 && t.d === 0 && Math.abs(t.e) === 1 && t.f === 0;
+}

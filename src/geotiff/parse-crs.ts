@@ -133,13 +133,22 @@ function writeProj4(read: ProjectionDefinition, short: string, wkt: string): str
   if (read.sphere) parts.push(`+a=${read.a}`, `+b=${read.a}`, '+nadgrids=@null');
   else if (isWgs84) parts.push('+datum=WGS84');
   else {
-    parts.push(`+a=${read.a}`, `+b=${read.b}`);
+    parts.push(...ellipsoidOf(read));
     if (shift.length > 0) parts.push(`+towgs84=${shift.join(',')}`);
   }
   if (read.from_greenwich) parts.push(`+pm=${inDegrees(read.from_greenwich)}`);
   if (short !== 'longlat' && (read.to_meter ?? 1) !== 1) parts.push(`+to_meter=${read.to_meter}`);
   const string = [...parts, '+no_defs'].join(' ');
   return saySame(string, wkt, read, short) ? string : wkt;
+}
+
+/** By name where it has one that tells that it needs no datum shift. */
+function ellipsoidOf({ a, b, rf }: ProjectionDefinition): string[] {
+  const named = a === 6378137 && { WGS84: 298.257223563, GRS80: 298.257222101 };
+  for (const [name, flattening] of Object.entries(named || {})) {
+    if (Math.abs(rf - flattening) < 1e-9) return [`+ellps=${name}`];
+  }
+  return [`+a=${a}`, `+b=${b}`];
 }
 
 /** Whether two definitions put the same places, round the middle of what they are made for, at the same coordinates. */

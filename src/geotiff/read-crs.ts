@@ -159,8 +159,9 @@ function repairProj4(definition: string): string {
 }
 
 /** Ellipsoids within a metre or two of WGS 84; the others need a datum shift. */
-const SHIFTLESS = /\+ellps=(WGS84|GRS80)\b|\+datum=WGS84\b|\+towgs84=/;
+const SHIFTLESS = /\+(ellps|datum)=(WGS84|GRS80)\b|\+datum=NAD83\b|\+towgs84=|\+nadgrids=@null/;
 
-function lacksDatumShift(crs: Crs): boolean {
+/** True if longitude and latitude on WGS 84 follow only but for a datum shift that the definition lacks. */
+export function lacksDatumShift(crs: Crs): boolean {
   return crs.proj4 !== null && !SHIFTLESS.test(crs.proj4);
 }
