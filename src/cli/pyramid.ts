@@ -2,8 +2,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { Progress } from './reporter.ts';
-import { parseStretch } from './stretch.ts';
-import { examples, parseBands, parseNumbers, type VerbContext } from './verb.ts';
+import { parseStretch, STRETCH_HELP } from './stretch.ts';
+import { BANDS_HELP, examples, parseBands, parseNumbers, SCENE_HELP, type VerbContext } from './verb.ts';
 
 interface PyramidFlags {
   out: string;
@@ -18,11 +18,11 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
     .description(
       'write the altitude pyramid of a scene: one georeferenced level a distance, as the network sees it',
     )
-    .argument('<scene>', 'GeoTIFF')
+    .argument('<scene...>', SCENE_HELP)
     .requiredOption('--out <dir>', 'folder for the levels and pyramid.json')
     .option('--distances <list>', 'distances, nearest first', parseDistances, [1, 3, 14])
-    .option('--bands <r,g,b>', 'red, green and blue (default: 1,2,3)', parseBands)
-    .option('--stretch <how>', 'auto, none, minmax, percentile:LOW,HIGH or fixed:MIN,MAX', parseStretch)
+    .option('--bands <r,g,b>', `${BANDS_HELP} (default: 1,2,3)`, parseBands)
+    .option('--stretch <how>', STRETCH_HELP, parseStretch)
     .addHelpText(
       'after',
       examples(
@@ -30,7 +30,7 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
         'pyramid scene.tif --out out/pyramid --distances 1,3,6 --bands 2,3,4',
       ),
     )
-    .action(async (scene: string, flags: PyramidFlags) => {
+    .action(async (scene: string[], flags: PyramidFlags) => {
       const { makePyramid } = await import('../pipeline/make-pyramid.ts');
       let progress: Progress | null = null;
       const manifest = await makePyramid({

@@ -9,8 +9,8 @@ import type { BandChoice } from '../scene/select-bands.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { formatClassTable } from './class-table.ts';
 import type { Progress } from './reporter.ts';
-import { parseStretch } from './stretch.ts';
-import { examples, parseBands, parsePositive, type VerbContext } from './verb.ts';
+import { parseStretch, STRETCH_HELP } from './stretch.ts';
+import { BANDS_HELP, examples, parseBands, parsePositive, SCENE_HELP, type VerbContext } from './verb.ts';
 
 interface SegmentFlags extends AreaFlags {
   model?: string;
@@ -33,18 +33,14 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
   program
     .command('segment')
     .description('map a scene: land-cover raster, confidence, gap-free polygons, preview and run.json')
-    .argument('<scene>', 'GeoTIFF')
+    .argument('<scene...>', SCENE_HELP)
     .requiredOption('--out <dir>', 'folder for the outputs')
     .option('--model <dir>', 'model folder that frustum convert wrote')
     .option('--pipeline <file>', 'settings as JSON (pipelines/*.json); options given here go before them')
-    .option(
-      '--bands <r,g,b>',
-      'red, green and blue: band numbers from 1, or names (default: 1,2,3)',
-      parseBands,
-    )
+    .option('--bands <r,g,b>', `${BANDS_HELP} (default: 1,2,3)`, parseBands)
     .option(
       '--stretch <how>',
-      'auto, none, minmax, percentile:LOW,HIGH or fixed:MIN,MAX (default: 8-bit as it is, else percentile:2,98)',
+      `${STRETCH_HELP} (default: 8-bit as it is, else percentile:2,98)`,
       parseStretch,
     )
     .option('--aoi <file>', 'map only the pixels whose centres lie in the polygons of this GeoJSON')
@@ -83,11 +79,12 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       examples(
         'segment scene.tif --model models/sfrnet-mini-dubai --out out/scene',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
+        'segment tiles/*.tif --model models/mine --out out/mosaic --bands sentinel2 --stretch stddev:2,gamma=1.2',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/county --aoi county.geojson',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
     )
-    .action(async (scene: string, flags: SegmentFlags) => {
+    .action(async (scene: string[], flags: SegmentFlags) => {
       const { segment } = await import('../pipeline/segment.ts');
       const pipeline = flags.pipeline === undefined ? null : await readPipeline(flags.pipeline);
       const options = resolveOptions(scene, flags, pipeline);
@@ -126,7 +123,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
 }
 
 /** Options go before the pipeline's settings; the pipeline's model is relative to its file. */
-function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline | null): SegmentOptions {
+function resolveOptions(scene: string[], flags: SegmentFlags, pipeline: Pipeline | null): SegmentOptions {
   const fromPipeline =
     pipeline?.model === undefined ? undefined : resolve(dirname(flags.pipeline ?? ''), pipeline.model);
   const model = flags.model ?? fromPipeline;

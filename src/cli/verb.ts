@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from 'commander';
+import { BAND_PRESETS, findBandPreset } from '../scene/band-presets.ts';
+import type { BandChoice } from '../scene/select-bands.ts';
 import type { Reporter } from './reporter.ts';
 
 /** What every verb gets from the command line's entry. */
@@ -33,12 +35,20 @@ export function parseCount(text: string): number {
   return n;
 }
 
-/** Parses `R,G,B`: three band numbers (from 1) or names. */
-export function parseBands(text: string): [number | string, number | string, number | string] {
+/** For `--help`. */
+export const SCENE_HELP =
+  'GeoTIFF; or several on one grid: name them all, or @FILE with one a line, or a tile index FILE.geojson (property location)';
+
+/** For `--help`. */
+export const BANDS_HELP = `red, green and blue: three band numbers from 1 or names, or one of ${BAND_PRESETS.map((preset) => preset.name).join(', ')}`;
+
+/** Parses `R,G,B`, three band numbers (from 1) or names, or the name of a preset. */
+export function parseBands(text: string): BandChoice {
+  if (findBandPreset(text) !== null) return text;
   const parts = text.split(',').map((part) => part.trim());
   if (parts.length !== 3 || parts.includes('')) {
     throw new InvalidArgumentError(
-      'expected three bands for red, green and blue, e.g. 3,2,1 or red,green,blue',
+      `expected three bands for red, green and blue, e.g. 3,2,1 or red,green,blue, or one of ${BAND_PRESETS.map((preset) => preset.name).join(', ')}`,
     );
   }
   const [r, g, b] = parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part));

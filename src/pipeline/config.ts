@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError, SourceError } from '../core/errors.ts';
+import { BAND_PRESETS } from '../scene/band-presets.ts';
 
 /**
  * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
@@ -11,12 +12,49 @@ const band = z.union([z.number().int().positive(), z.string().min(1)]);
 const bands = z.tuple([band, band, band]);
 const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 
+const range = z.tuple([z.number(), z.number()]);
+const ranges = z.tuple([range, range, range]);
+const percentiles = z.tuple([z.number().min(0).max(100), z.number().min(0).max(100)]);
+const gamma = z
+  .number()
+  .positive()
+  .optional()
+  .describe('exponent 1 / gamma between the two ends: above 1 brightens; 1 unless told');
+
+/** A stretch as `run.json` records it. */
+export const stretchRecordSchema = z.union([
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({
+    kind: z.enum(['fixed', 'minmax', 'percentile', 'stddev']),
+    formula: z.string(),
+    ranges,
+    gamma,
+    percentiles: percentiles.optional(),
+    deviations: z.number().positive().optional(),
+    sampling: z.string().optional(),
+    counts: z.tuple([z.number(), z.number(), z.number()]).optional(),
+  }),
+]);
+
+/** How samples, as stored (scale and offset are not applied), become 8-bit; measured once over the whole scene. */
 export const stretchSchema = z.union([
   z.literal('auto').describe('8-bit pixels as they are; everything else by its 2nd and 98th percentile'),
   z.literal('none').describe('8-bit pixels as they are; refuses others'),
   z.literal('minmax').describe("the scene's own minimum and maximum, a band"),
-  z.strictObject({ percentile: z.tuple([z.number().min(0).max(100), z.number().min(0).max(100)]) }),
-  z.strictObject({ fixed: z.tuple([z.number(), z.number()]) }).describe('these two values become 0 and 255'),
+  z.strictObject({ auto: z.literal(true), gamma }).describe('as auto, with gamma'),
+  z.strictObject({ minmax: z.literal(true), gamma }).describe('as minmax, with gamma'),
+  z
+    .strictObject({ percentile: percentiles, gamma })
+    .describe('values at these two percentiles become 0 and 255'),
+  z
+    .strictObject({ stddev: z.number().positive(), gamma })
+    .describe('mean minus and plus so many standard deviations become 0 and 255'),
+  z
+    .strictObject({ fixed: z.union([range, ranges]), gamma })
+    .describe('these two values become 0 and 255; one pair, or one for each of red, green and blue'),
+  z
+    .strictObject({ recorded: stretchRecordSchema })
+    .describe('scene.stretch of an earlier run.json: gives the same bytes as that run saw'),
 ]);
 
 export const bandFormSchema = z.strictObject({
@@ -31,9 +69,15 @@ export const pipelineSchema = z.strictObject({
   description: z.string().optional(),
   model: z.string().optional().describe('model folder, relative to the pipeline file'),
   bands: z
-    .union([bands, z.array(bandFormSchema).min(1)])
+    .union([
+      bands,
+      z.array(bandFormSchema).min(1),
+      z
+        .enum(BAND_PRESETS.map(({ name }) => name))
+        .describe('a preset: where files of one kind have their colours'),
+    ])
     .optional()
-    .describe('red, green and blue: numbers from 1 or names; or one choice a file form'),
+    .describe('red, green and blue: numbers from 1 or names; or one choice a file form; or a preset'),
   stretch: stretchSchema.optional(),
   aoi: z
     .string()
