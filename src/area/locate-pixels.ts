@@ -20,9 +20,10 @@ export interface PixelLocator {
 
 /** Places looked at along each side of the scene, and across it. */
 const SAMPLES = 64;
-/** Room about the sampled places, so that what bends between them is inside: in widths of the box, and in pixels. */
+/** Room about the sampled places, in widths of their box, so that what bends between them is inside. */
 const MARGIN = 0.005;
-const MARGIN_PIXELS = 2;
+/** The antimeridian may be on either side of a map, so it is left on the side that it is said to be on, up to rounding. */
+const HALF_TURN = 180 + 1e-9;
 /** Pixels by which the way to the ground and back may miss. */
 const MOST_MISS = 0.01;
 
@@ -50,7 +51,7 @@ export function createPixelLocator(grid: Grid, url: string, source: string): Pix
     return map === null ? [Number.NaN, Number.NaN] : project(map[0], map[1]);
   };
   const toPixel = (lon: number, lat: number) => {
-    const inRange = continuous || Math.abs(lon) <= 180 ? lon : lon - 360 * Math.round(lon / 360);
+    const inRange = continuous || Math.abs(lon) <= HALF_TURN ? lon : lon - 360 * Math.round(lon / 360);
     return findPixel(...unproject(inRange, lat));
   };
 
@@ -92,19 +93,24 @@ export function createPixelLocator(grid: Grid, url: string, source: string): Pix
     return c >= 0 && r >= 0 && c <= width && r <= height;
   };
   const extent: LonLatBox = [west, south, east, north];
-  if (continuous) return { toPixel, extent, box: widen(extent, grid) };
-  // Round a pole all longitudes meet: none is left out, and none is taken twice.
-  if (seesPole(90))
-    return { toPixel, extent: [-180, south, 180, 90], box: [-180, Math.max(south - 1, -90), 180, 90] };
-  if (seesPole(-90))
-    return { toPixel, extent: [-180, -90, 180, north], box: [-180, -90, 180, Math.min(north + 1, 90)] };
-  return { toPixel, extent, box: widen(extent, grid) };
+  if (continuous) return { toPixel, extent, box: widen(extent) };
+  // Round a pole all longitudes meet: none is left out, none is taken twice, and both sides of the antimeridian are one.
+  const roundPole = (lon: number, lat: number) => toPixel(lon === -180 ? 180 : lon, lat);
+  if (seesPole(90)) {
+    const box = (low: number): LonLatBox => [-180, low, 180, 90];
+    return { toPixel: roundPole, extent: box(south), box: box(Math.max(south - 1, -90)) };
+  }
+  if (seesPole(-90)) {
+    const box = (high: number): LonLatBox => [-180, -90, 180, high];
+    return { toPixel: roundPole, extent: box(north), box: box(Math.min(north + 1, 90)) };
+  }
+  return { toPixel, extent, box: widen(extent) };
 }
 
 /** Gives the box of sampled places room for what bends between them; at most once round the Earth. */
-function widen([west, south, east, north]: LonLatBox, { width, height }: Grid): LonLatBox {
-  const lon = (east - west) * (MARGIN + MARGIN_PIXELS / Math.min(width, height));
-  const lat = (north - south) * (MARGIN + MARGIN_PIXELS / Math.min(width, height));
+function widen([west, south, east, north]: LonLatBox): LonLatBox {
+  const lon = (east - west) * MARGIN;
+  const lat = (north - south) * MARGIN;
   const round = Math.max(0, (east - west + 2 * lon - 360) / 2);
   return [west - lon + round, Math.max(south - lat, -90), east + lon - round, Math.min(north + lat, 90)];
 }
