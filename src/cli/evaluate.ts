@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { formatEvaluation } from '../evaluate/format-evaluation.ts';
 import { writeFileAtomic } from '../io/atomic-file.ts';
 import { readClasses } from '../pipeline/read-classes.ts';
+import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { examples, parseClassIds, type VerbContext } from './verb.ts';
 
-interface EvaluateFlags {
+interface EvaluateFlags extends SourceFlags {
   pred: string;
   truth: string;
   classes?: string;
@@ -14,7 +15,7 @@ interface EvaluateFlags {
 }
 
 export function addEvaluate(program: Command, { print, signal }: VerbContext): void {
-  program
+  const command = program
     .command('evaluate')
     .description(
       'score a class raster against the truth: confusion matrix, OA, kappa, mIoU, mF1, every class',
@@ -51,6 +52,7 @@ export function addEvaluate(program: Command, { print, signal }: VerbContext): v
         ...(flags.ignore && { ignore: flags.ignore }),
         ...(flags.average && { averageOver: flags.average }),
         ...(flags.classes !== undefined && { classes: await readClasses(flags.classes) }),
+        ...sourceOptionsOf(flags),
         signal,
       });
       const json = JSON.stringify(evaluation, null, 2);
@@ -58,4 +60,5 @@ export function addEvaluate(program: Command, { print, signal }: VerbContext): v
       else print(formatEvaluation(evaluation).trimEnd());
       if (typeof flags.json === 'string') await writeFileAtomic(flags.json, `${json}\n`);
     });
+  addSourceOptions(command);
 }

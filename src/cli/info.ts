@@ -4,23 +4,36 @@ import { describeScene, type SceneDescription } from '../scene/describe-scene.ts
 import { formatDescription } from '../scene/format-description.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import { createProjector } from '../vectorize/reproject.ts';
+import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { examples, parseBands, type VerbContext } from './verb.ts';
 
-interface InfoFlags {
+interface InfoFlags extends SourceFlags {
   json?: true;
   bands?: BandChoice;
 }
 
-export function addInfo(program: Command, { print }: VerbContext): void {
-  program
+export function addInfo(program: Command, { print, signal }: VerbContext): void {
+  const command = program
     .command('info')
     .description('what a scene is, where it lies, and what Frustum would do with it; reads the header only')
-    .argument('<scene>', 'GeoTIFF')
+    .argument('<scene>', 'GeoTIFF: a path, or an http(s): or s3: URL')
     .option('--bands <r,g,b>', 'bands as segment would be told', parseBands)
     .option('--json', 'as JSON')
-    .addHelpText('after', examples('info scene.tif', 'info scene.tif --json'))
+    .addHelpText(
+      'after',
+      examples(
+        'info scene.tif',
+        'info scene.tif --json',
+        'info https://example.org/scene.tif',
+        'info s3://bucket/scene.tif --s3-anonymous',
+      ),
+    )
     .action(async (url: string, flags: InfoFlags) => {
-      const description = await describeScene(url, flags.bands ? { bands: flags.bands } : {});
+      const description = await describeScene(url, {
+        ...(flags.bands && { bands: flags.bands }),
+        ...sourceOptionsOf(flags),
+        signal,
+      });
       const lonLat = cornersInDegrees(description);
       if (flags.json) {
         print(JSON.stringify({ ...description, cornersWgs84: lonLat }, null, 2));
@@ -31,6 +44,7 @@ export function addInfo(program: Command, { print }: VerbContext): void {
         print(`${name.padEnd(12)} ${lon.toFixed(7)}, ${lat.toFixed(7)} (WGS 84)`);
       }
     });
+  addSourceOptions(command);
 }
 
 /** Corners in degrees; `null` where the scene has no place on the Earth or its CRS no known way there. */

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
 import { readClasses } from '../pipeline/read-classes.ts';
 import type { Progress } from './reporter.ts';
+import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { examples, type VerbContext } from './verb.ts';
 
-interface PolygonizeFlags {
+interface PolygonizeFlags extends SourceFlags {
   out: string[];
   classes?: string;
 }
 
 export function addPolygonize(program: Command, { reporter, signal }: VerbContext): void {
-  program
+  const command = program
     .command('polygonize')
     .description('any class raster to gap-free polygons: shared borders are equal point for point')
     .argument('<raster>', 'single-band uint8 GeoTIFF')
@@ -32,6 +33,7 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
         raster,
         outputs: flags.out,
         ...(flags.classes !== undefined && { classes: await readClasses(flags.classes) }),
+        ...sourceOptionsOf(flags),
         signal,
         onWarning: (message) => reporter.warn(message),
         onRows: (done, total) => {
@@ -41,4 +43,5 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
       }).finally(() => progress?.stop());
       reporter.info('done', { polygons: report.faces, validPixels: report.validPixels, out: report.outputs });
     });
+  addSourceOptions(command);
 }

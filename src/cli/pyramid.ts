@@ -2,10 +2,11 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { Progress } from './reporter.ts';
+import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
 import { BANDS_HELP, examples, parseBands, parseNumbers, SCENE_HELP, type VerbContext } from './verb.ts';
 
-interface PyramidFlags {
+interface PyramidFlags extends SourceFlags {
   out: string;
   distances: number[];
   bands?: BandChoice;
@@ -13,7 +14,7 @@ interface PyramidFlags {
 }
 
 export function addPyramid(program: Command, { reporter, signal }: VerbContext): void {
-  program
+  const command = program
     .command('pyramid')
     .description(
       'write the altitude pyramid of a scene: one georeferenced level a distance, as the network sees it',
@@ -39,6 +40,7 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
         distances: flags.distances,
         ...(flags.bands && { bands: flags.bands }),
         ...(flags.stretch && { stretch: flags.stretch }),
+        ...sourceOptionsOf(flags),
         signal,
         onWarning: (message) => reporter.warn(message),
         onRows: (done, total) => {
@@ -48,6 +50,7 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
       }).finally(() => progress?.stop());
       reporter.info('done', { levels: manifest.levels.map((level) => level.file), out: flags.out });
     });
+  addSourceOptions(command);
 }
 
 function parseDistances(text: string): number[] {

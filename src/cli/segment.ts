@@ -9,10 +9,11 @@ import type { BandChoice } from '../scene/select-bands.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { formatClassTable } from './class-table.ts';
 import type { Progress } from './reporter.ts';
+import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
 import { BANDS_HELP, examples, parseBands, parsePositive, SCENE_HELP, type VerbContext } from './verb.ts';
 
-interface SegmentFlags extends AreaFlags {
+interface SegmentFlags extends AreaFlags, SourceFlags {
   model?: string;
   out: string;
   pipeline?: string;
@@ -30,7 +31,7 @@ interface SegmentFlags extends AreaFlags {
 }
 
 export function addSegment(program: Command, { reporter, signal, print }: VerbContext): void {
-  program
+  const command = program
     .command('segment')
     .description('map a scene: land-cover raster, confidence, gap-free polygons, preview and run.json')
     .argument('<scene...>', SCENE_HELP)
@@ -81,6 +82,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
         'segment tiles/*.tif --model models/mine --out out/mosaic --bands sentinel2 --stretch stddev:2,gamma=1.2',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/county --aoi county.geojson',
+        'segment s3://bucket/scene.tif --s3-region eu-west-1 --model models/mine --out out/scene',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
     )
@@ -99,6 +101,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       }).finally(() => progress?.stop());
       announce(report, options.outDir);
     });
+  addSourceOptions(command);
 
   function announce(report: SegmentReport, outDir: string): void {
     if (report.alreadyDone) {
@@ -146,7 +149,15 @@ function resolveOptions(scene: string[], flags: SegmentFlags, pipeline: Pipeline
   };
   const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
   const area = chooseArea(flags, pipeline, flags.pipeline ?? '');
-  return { scene, model, outDir: flags.out, provider: flags.provider, ...given, ...area };
+  return {
+    scene,
+    model,
+    outDir: flags.out,
+    provider: flags.provider,
+    ...given,
+    ...area,
+    ...sourceOptionsOf(flags),
+  };
 }
 
 /** `undefined` where the command line doesn't say, `false` for `--no-vector`. */

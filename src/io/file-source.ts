@@ -60,6 +60,7 @@ function fileSource(url: string, handle: FileHandle, sizeBytes: number, modified
         filled += got;
         received += got;
       }
+      await assertUnchanged(url, handle, modifiedMs);
       return bytes;
     },
     close() {
@@ -93,6 +94,16 @@ async function readSome(url: string, handle: FileHandle, bytes: Uint8Array, at: 
       cause,
     });
   }
+}
+
+/** What was read may be of two files if the file was written to since it was opened. */
+async function assertUnchanged(url: string, handle: FileHandle, modifiedMs: number): Promise<void> {
+  const now = (await handle.stat()).mtimeMs;
+  if (now === modifiedMs) return;
+  throw new SourceError(
+    `${url} was changed while it was read (it was last written ${new Date(modifiedMs).toISOString()} and now ${new Date(now).toISOString()}); pixels of two files must not mix: run again once it stays as it is`,
+    { url, retryable: true },
+  );
 }
 
 function shrunk(url: string, offset: number, length: number, filled: number): SourceError {

@@ -42,7 +42,12 @@ export function explainS3Failure(error: unknown, { url, bucket, region, anonymou
   const status = statusOf(failure);
   const headers = failure.$response?.headers ?? {};
   const permanent = (what: string) =>
-    new SourceError(`${url} ${what}${label(status, name)}`, { url, status: status ?? name, cause: error });
+    new SourceError(`${url} ${what}${label(status, name)}`, {
+      url,
+      // A 403 alone may also mean that there is nothing; a 403 that says more does not.
+      status: status === 403 && REASONS.has(name) ? name : (status ?? name),
+      cause: error,
+    });
 
   if (status === 412 || name === 'PreconditionFailed') return changed(url, 'its ETag is another');
   const home = headers['x-amz-bucket-region'];
@@ -74,31 +79,39 @@ export function explainS3Failure(error: unknown, { url, bucket, region, anonymou
       },
     );
   }
+  if (anonymous && status === 403) {
+    return permanent(
+      'may not be read without credentials; if it is not meant to be public, leave out --s3-anonymous',
+    );
+  }
   return permanent(
-    REASONS[name] ?? REASONS[String(status)] ?? 'cannot be read; check bucket, key and endpoint',
+    REASONS.get(name) ?? REASONS.get(String(status)) ?? 'cannot be read; check bucket, key and endpoint',
   );
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'is in a bucket that does not exist; check its name, and the endpoint',
-  NoSuchKey: 'does not exist; check the key',
-  NoSuchVersion: 'has no such version; check versionId',
-  404: 'does not exist; check bucket and key',
-  ExpiredToken: 'cannot be read: the credentials have expired; renew them (e.g. aws sso login) and run again',
-  TokenRefreshRequired:
-    'cannot be read: the credentials have expired; renew them (e.g. aws sso login) and run again',
-  RequestExpired:
-    'cannot be read: the credentials have expired; renew them (e.g. aws sso login) and run again',
-  InvalidToken:
-    'cannot be read: the session token is not accepted; check AWS_SESSION_TOKEN, or renew the credentials',
-  InvalidAccessKeyId:
-    'cannot be read: the store does not know this access key; check AWS_PROFILE or AWS_ACCESS_KEY_ID, and the endpoint',
-  SignatureDoesNotMatch:
-    'cannot be read: the secret key is not the one of this access key; check AWS_SECRET_ACCESS_KEY or the profile',
-  RequestTimeTooSkewed: "cannot be read: this machine's clock is wrong; set it",
-  InvalidObjectState: 'is archived; restore it from its storage class first',
-  403: 'may not be read by these credentials: they need s3:GetObject on it. Is the bucket public (--s3-anonymous), or does it charge its readers (--s3-requester-pays)? Stores say the same of objects that do not exist where listing is not allowed',
-};
+const REASONS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    NoSuchBucket: 'is in a bucket that does not exist; check its name, and the endpoint',
+    NoSuchKey: 'does not exist; check the key',
+    NoSuchVersion: 'has no such version; check versionId',
+    404: 'does not exist; check bucket and key',
+    ExpiredToken:
+      'cannot be read: the credentials have expired; renew them (e.g. aws sso login) and run again',
+    TokenRefreshRequired:
+      'cannot be read: the credentials have expired; renew them (e.g. aws sso login) and run again',
+    RequestExpired:
+      'cannot be read: the credentials have expired; renew them (e.g. aws sso login) and run again',
+    InvalidToken:
+      'cannot be read: the session token is not accepted; check AWS_SESSION_TOKEN, or renew the credentials',
+    InvalidAccessKeyId:
+      'cannot be read: the store does not know this access key; check AWS_PROFILE or AWS_ACCESS_KEY_ID, and the endpoint',
+    SignatureDoesNotMatch:
+      'cannot be read: the secret key is not the one of this access key; check AWS_SECRET_ACCESS_KEY or the profile',
+    RequestTimeTooSkewed: "cannot be read: this machine's clock is wrong; set it",
+    InvalidObjectState: 'is archived; restore it from its storage class first',
+    403: 'may not be read by these credentials: they need s3:GetObject on it. Is the bucket public (--s3-anonymous), or does it charge its readers (--s3-requester-pays)? Stores say the same of objects that do not exist where listing is not allowed',
+  }),
+);
 
 /** Failures before any answer: no credentials, no region, no connection. */
 function explainBefore(failure: SdkFailure, url: string, cause: unknown): Error | null {
