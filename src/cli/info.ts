@@ -4,10 +4,11 @@ import { describeScene, type SceneDescription } from '../scene/describe-scene.ts
 import { formatDescription } from '../scene/format-description.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import { createProjector } from '../vectorize/reproject.ts';
+import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { examples, parseBands, type VerbContext } from './verb.ts';
 
-interface InfoFlags extends SourceFlags {
+interface InfoFlags extends SourceFlags, PlaceFlags {
   json?: true;
   bands?: BandChoice;
 }
@@ -31,6 +32,7 @@ export function addInfo(program: Command, { print, signal }: VerbContext): void 
     .action(async (url: string, flags: InfoFlags) => {
       const description = await describeScene(url, {
         ...(flags.bands && { bands: flags.bands }),
+        ...placeOf(flags),
         ...sourceOptionsOf(flags),
         signal,
       });
@@ -44,6 +46,7 @@ export function addInfo(program: Command, { print, signal }: VerbContext): void 
         print(`${name.padEnd(12)} ${lon.toFixed(7)}, ${lat.toFixed(7)} (WGS 84)`);
       }
     });
+  addPlaceOptions(command);
   addSourceOptions(command);
 }
 

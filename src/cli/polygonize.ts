@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { readClasses } from '../pipeline/read-classes.ts';
+import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import type { Progress } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { examples, type VerbContext } from './verb.ts';
 
-interface PolygonizeFlags extends SourceFlags {
+interface PolygonizeFlags extends SourceFlags, PlaceFlags {
   out: string[];
   classes?: string;
 }
@@ -33,6 +34,7 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
         raster,
         outputs: flags.out,
         ...(flags.classes !== undefined && { classes: await readClasses(flags.classes) }),
+        ...placeOf(flags),
         ...sourceOptionsOf(flags),
         signal,
         onWarning: (message) => reporter.warn(message),
@@ -43,5 +45,6 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
       }).finally(() => progress?.stop());
       reporter.info('done', { polygons: report.faces, validPixels: report.validPixels, out: report.outputs });
     });
+  addPlaceOptions(command);
   addSourceOptions(command);
 }

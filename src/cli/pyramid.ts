@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
+import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import type { Progress } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
 import { BANDS_HELP, examples, parseBands, parseNumbers, SCENE_HELP, type VerbContext } from './verb.ts';
 
-interface PyramidFlags extends SourceFlags {
+interface PyramidFlags extends SourceFlags, PlaceFlags {
   out: string;
   distances: number[];
   bands?: BandChoice;
@@ -40,6 +41,7 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
         distances: flags.distances,
         ...(flags.bands && { bands: flags.bands }),
         ...(flags.stretch && { stretch: flags.stretch }),
+        ...placeOf(flags),
         ...sourceOptionsOf(flags),
         signal,
         onWarning: (message) => reporter.warn(message),
@@ -50,6 +52,7 @@ export function addPyramid(program: Command, { reporter, signal }: VerbContext):
       }).finally(() => progress?.stop());
       reporter.info('done', { levels: manifest.levels.map((level) => level.file), out: flags.out });
     });
+  addPlaceOptions(command);
   addSourceOptions(command);
 }
 

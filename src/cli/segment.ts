@@ -8,12 +8,13 @@ import type { SegmentReport } from '../pipeline/segment-report.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { formatClassTable } from './class-table.ts';
+import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import type { Progress } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
 import { BANDS_HELP, examples, parseBands, parsePositive, SCENE_HELP, type VerbContext } from './verb.ts';
 
-interface SegmentFlags extends AreaFlags, SourceFlags {
+interface SegmentFlags extends AreaFlags, SourceFlags, PlaceFlags {
   model?: string;
   out: string;
   pipeline?: string;
@@ -101,6 +102,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       }).finally(() => progress?.stop());
       announce(report, options.outDir);
     });
+  addPlaceOptions(command);
   addSourceOptions(command);
 
   function announce(report: SegmentReport, outDir: string): void {
@@ -156,6 +158,7 @@ function resolveOptions(scene: string[], flags: SegmentFlags, pipeline: Pipeline
     provider: flags.provider,
     ...given,
     ...area,
+    ...placeOf(flags),
     ...sourceOptionsOf(flags),
   };
 }

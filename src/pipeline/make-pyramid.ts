@@ -3,6 +3,7 @@ import { buildPyramid } from '../pyramid/build-pyramid.ts';
 import { identifyScene } from '../pyramid/identify-scene.ts';
 import type { PyramidManifest } from '../pyramid/pyramid-manifest.ts';
 import { openScene } from '../scene/open-scene.ts';
+import type { PlaceOptions } from '../scene/place/place-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 
@@ -14,6 +15,8 @@ export interface MakePyramidOptions {
   readonly distances: readonly number[];
   readonly bands?: BandChoice;
   readonly stretch?: Stretch;
+  /** Where the scene lies, instead of what its files say. */
+  readonly place?: PlaceOptions;
   /** How the bytes of a remote scene are read. */
   readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
@@ -30,6 +33,7 @@ export async function makePyramid(options: MakePyramidOptions): Promise<PyramidM
   const scene = await openScene(options.scene, {
     ...(options.bands && { bands: options.bands }),
     ...(options.stretch && { stretch: options.stretch }),
+    ...(options.place && { place: options.place }),
     ...(options.source && { source: options.source }),
     ...(signal && { signal }),
   });

@@ -82,6 +82,8 @@ export async function planSegment(
     version: FRUSTUM_VERSION,
     // However files are spelt or listed, the same ones in the same order are the same scene.
     scene: { ...scene.metadata, url: null, files: await Promise.all(scene.files.map(identifyFile)) },
+    // Side files that place it may change while the scene's own file does not.
+    grid: scene.grid,
     model: modelChecksum(manifest),
     config: decisive,
     area: identityOfArea(record),

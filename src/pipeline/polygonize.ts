@@ -5,6 +5,7 @@ import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import type { SourceOptions } from '../io/source-options.ts';
+import type { PlaceOptions } from '../scene/place/place-options.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
 import { openGeoJsonSink } from '../sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
@@ -22,6 +23,8 @@ export interface PolygonizeOptions {
   readonly outputs: readonly string[];
   /** Names and colours; the raster's own unless given. */
   readonly classes?: readonly LandCoverClass[];
+  /** Where the raster lies, instead of what its files say. */
+  readonly place?: PlaceOptions;
   /** How the bytes of a remote raster are read. */
   readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
@@ -49,7 +52,8 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     });
   }
   await refuseOverwrite(options.outputs, [options.raster]);
-  const raster = await readClassRaster(options.raster, { ...options.source, ...(signal && { signal }) });
+  const sourceOptions = { ...options.source, ...(signal && { signal }) };
+  const raster = await readClassRaster(options.raster, sourceOptions, options.place);
   const sinks: VectorSink[] = [];
   try {
     for (const warning of raster.warnings) options.onWarning?.(warning);

@@ -3,6 +3,7 @@ import type { FrustumPlan } from '../frustum/plan.ts';
 import type { Sampling } from '../frustum/read-frustum.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import type { Provider } from '../model/protocol.ts';
+import type { PlaceOptions } from '../scene/place/place-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { AreaChoice } from './plan-area.ts';
@@ -22,6 +23,8 @@ export interface SegmentOptions extends AreaChoice {
   readonly bands?: BandChoice;
   /** `auto` unless told. */
   readonly stretch?: Stretch;
+  /** Where the scene lies, instead of what its files say. */
+  readonly place?: PlaceOptions;
   /** Pixels between neighbouring windows; half a window unless told. */
   readonly stride?: number;
   /** The geometry that the model was trained with, unless told. */

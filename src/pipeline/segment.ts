@@ -26,6 +26,7 @@ export async function segment(options: SegmentOptions, hooks: SegmentHooks = {})
   const scene = await openScene(options.scene, {
     ...(options.bands && { bands: options.bands }),
     ...(options.stretch && { stretch: options.stretch }),
+    ...(options.place && { place: options.place }),
     ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
     ...(options.source && { source: options.source }),
     ...(hooks.signal && { signal: hooks.signal }),

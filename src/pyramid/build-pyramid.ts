@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { scaleAffine } from '../core/affine.ts';
 import { AbortedError, ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
+import { scaleGrid } from '../core/place-pixels.ts';
 import type { RgbReader } from '../core/ports.ts';
 import { createTiffWriter, type TiffWriter } from '../geotiff/write-tiff.ts';
 import { writeError, writeFileAtomic } from '../io/atomic-file.ts';
@@ -110,12 +110,7 @@ async function openLevel(grid: Grid, distance: number, outDir: string): Promise<
   const path = join(outDir, levelFileName(distance));
   const writer = await createTiffWriter({
     path,
-    grid: {
-      width: sampler.width,
-      height: sampler.height,
-      transform: grid.transform && scaleAffine(grid.transform, distance, distance),
-      crs: grid.crs,
-    },
+    grid: scaleGrid(grid, distance, distance, sampler.width, sampler.height),
     bands: BANDS,
     predictor: 2,
     tileSize: tileSide(sampler),

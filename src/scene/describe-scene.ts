@@ -1,8 +1,11 @@
-import { applyAffine } from '../core/affine.ts';
 import { isFrustumError } from '../core/errors.ts';
+import { createPixelPlacer, isPlaced, measurePixel } from '../core/place-pixels.ts';
 import { type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import { openByteSource } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
+import type { PlaceOptions } from './place/place-options.ts';
+import type { PlaceRecord } from './place/place-record.ts';
+import { type PlacedGeoTiff, placeScene } from './place/place-scene.ts';
 import { nodataForJson, sceneWarnings } from './scene-warnings.ts';
 import { type BandChoice, selectBands } from './select-bands.ts';
 import { planStretch, type Stretch } from './stretch.ts';
@@ -42,7 +45,7 @@ export interface SceneDescription {
     readonly epsg: number | null;
     readonly proj4: string | null;
   } | null;
-  /** Size of a pixel in map units, along its row and its column. */
+  /** Size of a pixel in map units, along its row and its column; at the centre, where pixels differ. */
   readonly pixelSize: readonly [number, number] | null;
   /** Map bounds of all corners, in CRS units. */
   readonly bounds: {
@@ -53,6 +56,7 @@ export interface SceneDescription {
   } | null;
   readonly corners: readonly Corner[];
   readonly pixelCoordinates: boolean;
+  readonly place: PlaceRecord;
   /** What a run would do with it, or why it would refuse. */
   readonly plan:
     | { readonly bands: readonly string[]; readonly stretch: string }
@@ -63,6 +67,8 @@ export interface SceneDescription {
 export interface DescribeOptions {
   readonly bands?: BandChoice;
   readonly stretch?: Stretch;
+  /** Where the scene lies, instead of what its files say. */
+  readonly place?: PlaceOptions;
   /** How the bytes of remote scenes are read. */
   readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
@@ -77,18 +83,15 @@ export async function describeScene(url: string, options: DescribeOptions = {}):
   const source = await openByteSource(url, { ...options.source, ...signal });
   try {
     const tiff = await openGeoTiff(source, { ...signal });
-    return describe(tiff.info, tiff.warnings, options);
+    const placed = await placeScene(tiff, url, options.place, { ...options.source, ...signal });
+    return describe(placed, options);
   } finally {
     await source.close();
   }
 }
 
-function describe(
-  info: GeoTiffInfo,
-  warnings: readonly string[],
-  options: DescribeOptions,
-): SceneDescription {
-  const { transform, crs } = info.grid;
+function describe({ info, place, warnings }: PlacedGeoTiff, options: DescribeOptions): SceneDescription {
+  const { crs } = info.grid;
   const corners = cornersOf(info);
   return {
     url: info.url,
@@ -109,10 +112,11 @@ function describe(
     paletteSize: info.colorTable?.length ?? 0,
     overviews: info.overviews,
     crs: crs && { name: crs.name, kind: crs.kind, epsg: crs.epsg, proj4: crs.proj4 },
-    pixelSize: transform && [Math.hypot(transform.a, transform.d), Math.hypot(transform.b, transform.e)],
+    pixelSize: measurePixel(info.grid),
     bounds: boundsOf(corners),
     corners,
-    pixelCoordinates: transform === null,
+    pixelCoordinates: !isPlaced(info.grid),
+    place,
     plan: planOf(info, options),
     warnings: [...warnings, ...sceneWarnings(info)],
   };
@@ -120,10 +124,11 @@ function describe(
 
 function cornersOf(info: GeoTiffInfo): Corner[] {
   const { width, height } = info;
+  const place = createPixelPlacer(info.grid);
   const at = (name: Corner['name'], column: number, row: number): Corner => ({
     name,
     pixel: [column, row],
-    map: info.grid.transform && applyAffine(info.grid.transform, column, row),
+    map: place?.(column, row) ?? null,
   });
   return [
     at('upper left', 0, 0),

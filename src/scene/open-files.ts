@@ -4,6 +4,8 @@ import { type GeoTiff, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import type { SampleArray } from '../geotiff/sample-array.ts';
 import type { BlockCache } from '../io/block-cache.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
+import type { PlaceOptions } from './place/place-options.ts';
+import { type PlacedGeoTiff, placeScene } from './place/place-scene.ts';
 import { createSourcePool } from './pool-sources.ts';
 
 /** Headers read side by side. */
@@ -12,7 +14,7 @@ const PARALLEL = 8;
 const MOST_OPEN = 64;
 
 /**
- * Opens the files of one scene, which share one cache of decoded blocks and a limit of open files.
+ * Opens the files of one scene and finds out where they lie. They share one cache of decoded blocks and a limit of open files.
  * @throws the error of the first file, as listed, that can't be opened; then all are closed. ConfigError where bands or
  *   samples differ
  */
@@ -20,7 +22,14 @@ export async function openFiles(
   urls: readonly string[],
   cache: BlockCache<SampleArray>,
   options: OpenSourceOptions,
-): Promise<readonly GeoTiff[]> {
+  place: PlaceOptions = {},
+): Promise<readonly PlacedGeoTiff[]> {
+  if (urls.length > 1 && place.transform !== undefined) {
+    throw new ConfigError(
+      `--transform would put all ${urls.length} files of the scene in one place; leave it out, or give one file`,
+      { pointer: '--transform', value: place.transform },
+    );
+  }
   const pool = urls.length === 1 ? { open: openByteSource } : createSourcePool(MOST_OPEN);
   const queue = new PQueue({ concurrency: PARALLEL });
   const { signal } = options;
@@ -32,12 +41,13 @@ export async function openFiles(
         if (failed) return null;
         try {
           const source = await pool.open(url, options);
-          return await openGeoTiff(source, { cache, ...(signal && { signal }) }).catch(
-            async (error: unknown) => {
-              await source.close();
-              throw error;
-            },
-          );
+          try {
+            const tiff = await openGeoTiff(source, { cache, ...(signal && { signal }) });
+            return await placeScene(tiff, url, place, options);
+          } catch (error) {
+            await source.close();
+            throw error;
+          }
         } catch (error) {
           failed = true;
           throw error;

@@ -10,6 +10,7 @@ import { joinGrids } from './join-grids.ts';
 import { listSceneFiles } from './list-scene-files.ts';
 import { measureRange } from './measure-range.ts';
 import { closeFiles, openFiles } from './open-files.ts';
+import type { PlaceOptions } from './place/place-options.ts';
 import { createMosaicReader } from './read-mosaic.ts';
 import { createPixelReader, type PixelReader } from './read-pixels.ts';
 import { type SceneFile, sceneFileOf } from './scene-file.ts';
@@ -24,6 +25,8 @@ export interface OpenSceneOptions {
   readonly bands?: BandChoice;
   /** By default `auto`. */
   readonly stretch?: Stretch;
+  /** Where the scene lies, instead of what its files say. */
+  readonly place?: PlaceOptions;
   /** Budget of the cache of decoded blocks; 256 MiB by default. */
   readonly cacheBytes?: number;
   /** How the bytes of remote scenes are read. */
@@ -70,7 +73,7 @@ export async function openScene(
   const sourceOptions = { ...options.source, ...(signal && { signal }) };
   const urls = await listSceneFiles(scene, sourceOptions);
   const cache = new BlockCache<SampleArray>(options.cacheBytes ?? 256 * 1024 * 1024);
-  const files = await openFiles(urls, cache, sourceOptions);
+  const files = await openFiles(urls, cache, sourceOptions, options.place);
   try {
     const infos = files.map((file) => file.info);
     const { sampleType, blockHeight } = infos[0]!;
@@ -96,6 +99,7 @@ export async function openScene(
       bands,
       stretch: recordStretch(plan, measured),
       alphaBand: reader.alphaBand,
+      place: files[0]!.place,
     });
     return sceneOf(metadata, grid, files, filesWarnings(files, grid, bands.indices), reader, cache);
   } catch (error) {

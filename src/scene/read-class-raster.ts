@@ -4,6 +4,8 @@ import type { Grid } from '../core/grid.ts';
 import type { ClassRows } from '../core/raster.ts';
 import { type GeoTiff, type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
+import type { PlaceOptions } from './place/place-options.ts';
+import { placeScene } from './place/place-scene.ts';
 
 /** A raster of class values, read from top to bottom. */
 export interface ClassRaster {
@@ -26,13 +28,18 @@ const ROWS_PIXELS = 2 * 1024 * 1024;
 
 /**
  * Opens a single-band 8-bit raster, with or without a palette, as class rows.
+ * @param place where it lies, instead of what its files say
  * @throws ConfigError if the file has several bands or samples that are not 8-bit; SourceError, FormatError,
  *   UnsupportedError
  */
-export async function readClassRaster(url: string, options: OpenSourceOptions = {}): Promise<ClassRaster> {
+export async function readClassRaster(
+  url: string,
+  options: OpenSourceOptions = {},
+  place: PlaceOptions = {},
+): Promise<ClassRaster> {
   const source = await openByteSource(url, options);
   try {
-    const tiff = await openGeoTiff(source);
+    const tiff = await placeScene(await openGeoTiff(source), url, place, options);
     const { info } = tiff;
     const dataBands = info.bands - (info.alphaBand === null ? 0 : 1);
     if (dataBands !== 1 || info.sampleType !== 'uint8') {

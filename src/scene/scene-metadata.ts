@@ -1,6 +1,8 @@
 import type { Grid } from '../core/grid.ts';
+import { isPlaced } from '../core/place-pixels.ts';
 import type { Window } from '../core/window.ts';
 import type { GeoTiffInfo } from '../geotiff/open-geotiff.ts';
+import type { PlaceRecord } from './place/place-record.ts';
 import { nodataForJson } from './scene-warnings.ts';
 import type { SelectedBands } from './select-bands.ts';
 import type { StretchRecord } from './stretch-record.ts';
@@ -30,6 +32,8 @@ export interface SceneMetadata {
   readonly crs: string | null;
   /** True if the scene has no georeferencing: results are in pixel coordinates. */
   readonly pixelCoordinates: boolean;
+  /** What places it; of the first of several files. */
+  readonly place: PlaceRecord;
 }
 
 /** What {@link describePixels} is told. */
@@ -43,10 +47,11 @@ export interface PixelFacts {
   readonly stretch: StretchRecord;
   /** 0-based, or `null`. */
   readonly alphaBand: number | null;
+  readonly place: PlaceRecord;
 }
 
 export function describePixels(facts: PixelFacts): SceneMetadata {
-  const { url, infos, windows, grid, bands, stretch, alphaBand } = facts;
+  const { url, infos, windows, grid, bands, stretch, alphaBand, place } = facts;
   const [first] = infos as [GeoTiffInfo, ...GeoTiffInfo[]];
   const nodata = [...new Set(infos.map((info) => nodataForJson(info.nodata)))];
   return {
@@ -61,6 +66,7 @@ export function describePixels(facts: PixelFacts): SceneMetadata {
     alphaBand: alphaBand === null ? null : alphaBand + 1,
     mask: infos.some((info) => info.hasMask),
     crs: grid.crs?.name ?? null,
-    pixelCoordinates: grid.transform === null && !grid.warp,
+    pixelCoordinates: !isPlaced(grid),
+    place,
   };
 }

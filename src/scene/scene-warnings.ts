@@ -1,4 +1,5 @@
 import type { Grid } from '../core/grid.ts';
+import { isPlaced } from '../core/place-pixels.ts';
 import type { GeoTiff, GeoTiffInfo } from '../geotiff/open-geotiff.ts';
 
 /** Warnings of single files that are told one by one. */
@@ -54,11 +55,15 @@ export function sceneWarnings(info: GeoTiffInfo): readonly string[] {
 }
 
 function placing(info: GeoTiffInfo): string[] {
-  if (info.grid.transform === null) {
-    return [`${info.url} has no georeferencing: results are in pixel coordinates`];
+  if (!isPlaced(info.grid)) {
+    return [
+      `${info.url} has no georeferencing: results are in pixel coordinates (--transform and --crs say where it lies)`,
+    ];
   }
   if (info.grid.crs === null) {
-    return [`${info.url} has a transform but no coordinate system: results cannot be put on the map`];
+    return [
+      `${info.url} has map coordinates but no coordinate system: results are in pixel coordinates (--crs says which it is)`,
+    ];
   }
   return [];
 }

@@ -11,7 +11,7 @@ export interface PlaceRecord {
     | 'control points'
     | 'rational polynomials'
     | null;
-  /** The side file that places the pixels; `null` where that is the TIFF itself or an option. */
+  /** Name of the side file that places the pixels; `null` where that is the TIFF itself or an option. */
   readonly file: string | null;
   readonly crsSource: 'option' | 'side file' | 'TIFF' | 'rational polynomials' | null;
   readonly controlPoints: {

@@ -48,7 +48,12 @@ export async function placeScene(
       bandNames: info.bandNames.map((name, band) => name ?? bandNames[band] ?? null),
       nodata: info.nodata ?? nodata.find((value) => value !== undefined) ?? null,
     },
-    place: { source: found.source, file: found.file, crsSource: crs.source, ...fits },
+    place: {
+      source: found.source,
+      file: found.file === null ? null : nameOf(found.file),
+      crsSource: crs.source,
+      ...fits,
+    },
     georeference: tiff.georeference,
     warnings: [...tiff.warnings, ...warnings],
     get reads() {
@@ -61,6 +66,11 @@ export async function placeScene(
     readMask: tiff.readMask,
     close: tiff.close,
   };
+}
+
+/** Without its folder: however a scene's path is spelt, it is the same scene. */
+function nameOf(url: string): string {
+  return url.slice(Math.max(url.lastIndexOf('/'), url.lastIndexOf('\\')) + 1);
 }
 
 function gridOf(
