@@ -67,7 +67,16 @@ async function start(dir: string, running: ChildProcess[], stop: () => Promise<v
   };
 
   const all = ['--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *'];
-  await run('ceph-authtool', ['--create-keyring', at('keyring'), '--gen-key', '-n', 'mon.', '--cap', 'mon', 'allow *']);
+  await run('ceph-authtool', [
+    '--create-keyring',
+    at('keyring'),
+    '--gen-key',
+    '-n',
+    'mon.',
+    '--cap',
+    'mon',
+    'allow *',
+  ]);
   for (const name of ['client.admin', 'osd.0']) {
     await run('ceph-authtool', [at('keyring'), '--gen-key', '-n', name, ...all]);
   }
