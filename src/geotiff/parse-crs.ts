@@ -44,7 +44,7 @@ export async function parseCrs(text: string, pointer: string): Promise<Crs> {
       `${pointer}: "${shorten(given)}" ${why}; give an EPSG code such as EPSG:32650, a proj4 string or WKT`,
       { pointer, value: given, cause },
     );
-  const code = /^(?:urn:(?:x-)?ogc:def:crs:)?EPSG:[\d.]*:?(\d+)$|^\+init=epsg:(\d+)$/i.exec(given);
+  const code = /^(?:urn:(?:x-)?ogc:def:crs:)?EPSG:(?:[\d.]*:)?(\d+)$|^\+init=epsg:(\d+)$/i.exec(given);
   if (code !== null) {
     const crs = await crsFromEpsg(Number(code[1] ?? code[2]));
     if (crs === null) throw refuse('is not a projected or geographic system that Frustum knows');
