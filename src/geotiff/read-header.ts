@@ -7,6 +7,9 @@ import { createHeaderReader, type HeaderReader } from './header-reader.ts';
 /** One image file directory. Absent and empty tags read as `null`. */
 export interface Directory {
   readonly index: number;
+  /** Bytes of the file that its entries take, from `offset` to `end`; values too long for an entry lie elsewhere. */
+  readonly offset: number;
+  readonly end: number;
   numbers(tag: TiffTag): Promise<readonly number[] | null>;
   number(tag: TiffTag): Promise<number | null>;
   text(tag: TiffTag): Promise<string | null>;
@@ -41,11 +44,16 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
     sizeBytes: source.sizeBytes,
     littleEndian: structure.littleEndian,
     bigTiff: structure.bigTiff,
-    directories: tiff.images.map((image, index) => directoryOf(reader, image, index)),
+    directories: tiff.images.map((image, index) => directoryOf(reader, image, index, structure)),
   };
 }
 
-function directoryOf(reader: HeaderReader, image: TiffImage, index: number): Directory {
+function directoryOf(
+  reader: HeaderReader,
+  image: TiffImage,
+  index: number,
+  { directories }: TiffStructure,
+): Directory {
   const fetch = async (tag: TiffTag): Promise<unknown> => {
     const what = `tag ${tag} ${TiffTag[tag] ?? ''} of directory ${index}`;
     return asFormatError(reader, what, () => image.fetch(tag as keyof TiffTagType));
@@ -59,6 +67,8 @@ function directoryOf(reader: HeaderReader, image: TiffImage, index: number): Dir
   };
   return {
     index,
+    offset: directories[index]?.offset ?? 0,
+    end: directories[index]?.end ?? 0,
     numbers,
     number: async (tag) => (await numbers(tag))?.[0] ?? null,
     async text(tag) {
