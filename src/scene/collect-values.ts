@@ -110,8 +110,9 @@ function collectExtremes(
     needsMore: () => false,
     range() {
       if (total === 0) return [0, 0];
-      // Adding 0 makes -0 plain zero, which JSON keeps.
-      return plan.kind === 'minmax' ? [min + 0, max + 0] : aroundMean(moments.result(), plan.deviations);
+      // Adding 0 makes -0 plain zero, which JSON keeps. Rounding must not make a range of one single value.
+      if (plan.kind === 'minmax' || min === max) return [min + 0, max + 0];
+      return aroundMean(moments.result(), plan.deviations);
     },
     count: () => total,
   };
