@@ -4,7 +4,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
-import { openByteSource } from '../../src/io/open-source.ts';
+import { openByteSource, openOptionalByteSource } from '../../src/io/open-source.ts';
+import { withoutSecrets } from '../../src/io/urls.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -114,11 +115,39 @@ describe('what cannot be opened says so', () => {
   });
 
   test('a scheme that is not read, without its secrets', async () => {
-    const signed = 'https://user:pass@host/a.tif?X-Amz-Signature=abc';
+    const signed = 'ftp://user:pass@host/a.tif?X-Amz-Signature=abc';
     const error = await openByteSource(signed).catch((caught: Error) => caught);
-    expect(error).toMatchObject({ tag: 'UnsupportedError', feature: 'https: sources' });
-    expect((error as Error).message).toMatch(/^https:\/\/host\/a\.tif: /);
+    expect(error).toMatchObject({ tag: 'UnsupportedError', feature: 'ftp: sources' });
+    expect((error as Error).message).toMatch(/^ftp:\/\/host\/a\.tif: /);
     expect((error as Error).message).not.toMatch(/pass|Signature/);
-    await expect(openByteSource('s3://bucket/key.tif')).rejects.toMatchObject({ feature: 's3: sources' });
+    await expect(openByteSource('gs://bucket/key.tif')).rejects.toMatchObject({ feature: 'gs: sources' });
+    await expect(openOptionalByteSource(signed)).rejects.toMatchObject({ tag: 'UnsupportedError' });
   });
+
+  test('URLs that name nothing', async () => {
+    for (const [url, says] of [
+      ['http://', 'is not a usable URL'],
+      ['https://user:secr?et@host/a', 'is not a usable URL'],
+      ['s3://bucket', 'names no object'],
+      ['s3://bucket/', 'names no object'],
+      ['s3:///key', 'names no bucket'],
+      ['s3://AKIA:secret@bucket/key', 'no place for credentials'],
+    ] as const) {
+      const error = (await openByteSource(url).catch((caught: Error) => caught)) as Error;
+      expect(error).toMatchObject({ tag: 'SourceError', message: expect.stringContaining(says) });
+      expect(error.message).not.toMatch(/secr/);
+    }
+  });
+});
+
+describe('a URL fit for messages', () => {
+  test.each([
+    ['https://u:p@host:8080/a/b.tif?sig=1#x', 'https://host:8080/a/b.tif'],
+    ['https://host/a@b.tif?user@x', 'https://host/a@b.tif'],
+    ['http://u:p?@host/a', 'http://u:p'],
+    ['s3://bucket/a?b#c.tif', 's3://bucket/a?b#c.tif'],
+    ['s3://id:secret@bucket/k', 's3://bucket/k'],
+    ['/data/a?b#c@d.tif', '/data/a?b#c@d.tif'],
+    ['file:///data/a%20b.tif', 'file:///data/a%20b.tif'],
+  ])('%s', (url, shown) => expect(withoutSecrets(url)).toBe(shown));
 });
