@@ -51,8 +51,12 @@ export type { SegmentHooks, SegmentOptions, VectorFormat } from './pipeline/segm
 export type { ClassSummary, SegmentReport } from './pipeline/segment-report.ts';
 export { type SynthesizeOptions, type SynthesizeResult, synthesize } from './pipeline/synthesize.ts';
 export { FRUSTUM_VERSION } from './pipeline/version.ts';
+export { BAND_PRESETS, type BandPreset } from './scene/band-presets.ts';
 export { type OpenSceneOptions, openScene, type Scene } from './scene/open-scene.ts';
+export type { SceneFile } from './scene/scene-file.ts';
+export type { SceneMetadata } from './scene/scene-metadata.ts';
 export type { BandChoice } from './scene/select-bands.ts';
 export type { Stretch } from './scene/stretch.ts';
+export type { StretchRecord } from './scene/stretch-record.ts';
 export type { ClassTotal } from './vectorize/total-classes.ts';
 export { type CoverageSummary, traceCoverage } from './vectorize/trace-coverage.ts';
