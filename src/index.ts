@@ -2,8 +2,12 @@
  * Frustum's public API. Everything else is internal and may change at any time.
  */
 
+export { boxArea, type LonLatArea, type LonLatBox, type LonLatPolygon } from './area/lon-lat-area.ts';
+export { type PlaceAreaOptions, placeArea } from './area/place-area.ts';
+export { readArea } from './area/read-area.ts';
 export { type ConvertOptions, type ConvertProgress, convertCheckpoint } from './convert/convert.ts';
 export { type Affine, applyAffine, invertAffine, pixelDeterminant, scaleAffine } from './core/affine.ts';
+export { type AreaWalk, type PixelArea, windowArea } from './core/area.ts';
 export { type LandCoverClass, NODATA_CLASS } from './core/classes.ts';
 export type { CoverageFeature, CoverageGeometry, CoverageSpace } from './core/coverage.ts';
 export type { Crs, GeoKeys } from './core/crs.ts';
@@ -38,13 +42,23 @@ export {
   planFrusta,
 } from './frustum/plan.ts';
 export type { Sampling } from './frustum/read-frustum.ts';
+export { selectFrusta } from './frustum/select-frusta.ts';
 export type { ModelManifest } from './model/manifest.ts';
 export { type Model, type ModelOptions, openModel } from './model/open-model.ts';
 export type { Provider } from './model/protocol.ts';
 export { readModelManifest } from './model/read-manifest.ts';
 export { type Pipeline, readPipeline } from './pipeline/config.ts';
+export type { MemoryEstimate } from './pipeline/estimate-memory.ts';
 export { type EvaluateOptions, evaluate } from './pipeline/evaluate.ts';
+export { formatInspection } from './pipeline/format-inspection.ts';
+export {
+  type InspectOptions,
+  inspectScene,
+  type RunForecast,
+  type SceneInspection,
+} from './pipeline/inspect-scene.ts';
 export { type MakePyramidOptions, makePyramid } from './pipeline/make-pyramid.ts';
+export type { AreaChoice, AreaRecord } from './pipeline/plan-area.ts';
 export { type PolygonizeOptions, type PolygonizeReport, polygonize } from './pipeline/polygonize.ts';
 export { segment } from './pipeline/segment.ts';
 export type { SegmentHooks, SegmentOptions, VectorFormat } from './pipeline/segment-options.ts';
@@ -52,6 +66,7 @@ export type { ClassSummary, SegmentReport } from './pipeline/segment-report.ts';
 export { type SynthesizeOptions, type SynthesizeResult, synthesize } from './pipeline/synthesize.ts';
 export { FRUSTUM_VERSION } from './pipeline/version.ts';
 export { BAND_PRESETS, type BandPreset } from './scene/band-presets.ts';
+export type { Corner, SceneDescription } from './scene/describe-scene.ts';
 export { type OpenSceneOptions, openScene, type Scene } from './scene/open-scene.ts';
 export type { SceneFile } from './scene/scene-file.ts';
 export type { SceneMetadata } from './scene/scene-metadata.ts';

@@ -1,70 +1,58 @@
-import type { Command } from 'commander';
-import { UnsupportedError } from '../core/errors.ts';
-import { describeScene, type SceneDescription } from '../scene/describe-scene.ts';
-import { formatDescription } from '../scene/format-description.ts';
+import { type Command, Option } from 'commander';
+import { formatInspection } from '../pipeline/format-inspection.ts';
+import { inspectScene } from '../pipeline/inspect-scene.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
-import { createProjector } from '../vectorize/reproject.ts';
+import type { Stretch } from '../scene/stretch.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
-import { examples, parseBands, type VerbContext } from './verb.ts';
+import { parseStretch } from './stretch.ts';
+import { examples, parseBands, parsePositive, SCENE_HELP, type VerbContext } from './verb.ts';
 
 interface InfoFlags extends SourceFlags, PlaceFlags {
   json?: true;
   bands?: BandChoice;
+  stretch?: Stretch;
+  model?: string;
+  stride?: number;
+  mode?: 'reference' | 'centred';
 }
 
 export function addInfo(program: Command, { print, signal }: VerbContext): void {
   const command = program
     .command('info')
     .description('what a scene is, where it lies, and what Frustum would do with it; reads the header only')
-    .argument('<scene>', 'GeoTIFF: a path, or an http(s): or s3: URL')
+    .argument('<scene...>', SCENE_HELP)
+    .option('--model <dir>', 'model whose windows are counted (default: SFR-Net as published for GID)')
     .option('--bands <r,g,b>', 'bands as segment would be told', parseBands)
+    .option('--stretch <how>', 'stretch as segment would be told', parseStretch)
+    .option('--stride <pixels>', 'as segment would be told (default: half a window)', parsePositive)
+    .addOption(new Option('--mode <geometry>', 'as segment would be told').choices(['reference', 'centred']))
     .option('--json', 'as JSON')
     .addHelpText(
       'after',
       examples(
         'info scene.tif',
         'info scene.tif --json',
+        'info scene.tif --model models/sfrnet-mini-dubai --bands 3,2,1',
         'info https://example.org/scene.tif',
         'info s3://bucket/scene.tif --s3-anonymous',
       ),
     )
-    .action(async (url: string, flags: InfoFlags) => {
-      const description = await describeScene(url, {
-        ...(flags.bands && { bands: flags.bands }),
+    .action(async (scene: string[], flags: InfoFlags) => {
+      const { bands, stretch, model, stride, mode } = flags;
+      const inspection = await inspectScene(scene.length === 1 ? scene[0]! : scene, {
+        ...(bands && { bands }),
+        ...(stretch && { stretch }),
+        ...(model !== undefined && { model }),
+        ...(stride !== undefined && { stride }),
+        ...(mode && { mode }),
         ...placeOf(flags),
         ...sourceOptionsOf(flags),
         signal,
       });
-      const lonLat = cornersInDegrees(description);
-      if (flags.json) {
-        print(JSON.stringify({ ...description, cornersWgs84: lonLat }, null, 2));
-        return;
-      }
-      print(formatDescription(description));
-      for (const { name, lon, lat } of lonLat ?? []) {
-        print(`${name.padEnd(12)} ${lon.toFixed(7)}, ${lat.toFixed(7)} (WGS 84)`);
-      }
+      const columns = Math.min(Math.max(process.stdout.columns ?? 100, 80), 120);
+      print(flags.json ? JSON.stringify(inspection, null, 2) : formatInspection(inspection, columns));
     });
   addPlaceOptions(command);
   addSourceOptions(command);
-}
-
-/** Corners in degrees; `null` where the scene has no place on the Earth or its CRS no known way there. */
-function cornersInDegrees(
-  description: SceneDescription,
-): { readonly name: string; readonly lon: number; readonly lat: number }[] | null {
-  const { crs } = description;
-  if (crs === null) return null;
-  try {
-    const project = createProjector({ ...crs, metresPerUnit: null, geoKeys: null });
-    return description.corners.flatMap(({ name, map }) => {
-      if (map === null) return [];
-      const [lon, lat] = project(map[0], map[1]);
-      return Number.isFinite(lon) && Number.isFinite(lat) ? [{ name, lon, lat }] : [];
-    });
-  } catch (error) {
-    if (error instanceof UnsupportedError) return null;
-    throw error;
-  }
 }

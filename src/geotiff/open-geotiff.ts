@@ -5,6 +5,7 @@ import type { ByteSource, SourceStats } from '../core/ports.ts';
 import type { Window } from '../core/window.ts';
 import { BlockCache } from '../io/block-cache.ts';
 import { coalesceReads, type ReadStats } from '../io/coalesce-reads.ts';
+import { findCogFaults } from './check-cog.ts';
 import { PHOTOMETRIC_NAMES } from './decode-block.ts';
 import { COMPRESSION_NAMES } from './decompress.ts';
 import { type ImageLayout, readLayout } from './image-layout.ts';
@@ -39,6 +40,8 @@ export interface GeoTiffInfo {
   readonly tiled: boolean;
   readonly blockWidth: number;
   readonly blockHeight: number;
+  /** What keeps it from being a cloud-optimised GeoTIFF, a few words each; empty if nothing does. */
+  readonly cogFaults: readonly string[];
   /** 0-based band that holds alpha, or `null`. */
   readonly alphaBand: number | null;
   /** Whether a mask directory of the image's size says which pixels are valid. */
@@ -189,6 +192,7 @@ async function describe(header: TiffHeader, directory: Directory, layout: ImageL
     tiled: layout.tiled,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
+    cogFaults: await findCogFaults(header.directories),
     alphaBand: findAlpha(items, layout),
     bandNames: itemsByBand(items, 'description', layout.samples),
     metadata: Object.fromEntries(

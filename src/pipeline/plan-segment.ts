@@ -88,11 +88,11 @@ export async function planSegment(
     config: decisive,
     area: identityOfArea(record),
   });
-  return { plan, area, record, config, identity, warnings: warningsOf(plan, manifest) };
+  return { plan, area, record, config, identity, warnings: planWarnings(plan, manifest) };
 }
 
 /** Scores are summed at a quarter of the resolution, so windows start at whole quarters. */
-function checkStride(stride: number, window: number): void {
+export function checkStride(stride: number, window: number): void {
   if (stride % 4 === 0 && stride >= 4 && stride <= window) return;
   const below = Math.min(Math.max(stride - (stride % 4), 4), window);
   throw new ConfigError(
@@ -101,7 +101,11 @@ function checkStride(stride: number, window: number): void {
   );
 }
 
-function warningsOf(plan: FrustumPlan, manifest: ModelManifest): string[] {
+/** What a user should know of a plan before a run. */
+export function planWarnings(
+  plan: FrustumPlan,
+  manifest: Pick<ModelManifest, 'distances' | 'geometry'>,
+): string[] {
   const warnings: string[] = [];
   const { scene, frame, window } = plan;
   if (scene.width < window || scene.height < window) {

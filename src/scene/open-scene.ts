@@ -142,7 +142,7 @@ function sceneOf(
 }
 
 /** What people call the scene: the list of its files if they gave one, else its first file. */
-function nameOf(scene: string | readonly string[], firstUrl: string): string {
+export function nameOf(scene: string | readonly string[], firstUrl: string): string {
   const only = typeof scene === 'string' ? scene : scene.length === 1 ? scene[0]! : null;
   const isList = only !== null && (only.startsWith('@') || /\.(geo)?json$/i.test(only));
   return isList ? withoutSecrets(only.replace(/^@/, '')) : firstUrl;

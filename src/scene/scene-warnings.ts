@@ -1,6 +1,7 @@
 import type { Grid } from '../core/grid.ts';
 import { isPlaced } from '../core/place-pixels.ts';
 import type { GeoTiff, GeoTiffInfo } from '../geotiff/open-geotiff.ts';
+import { localPathOf } from '../io/urls.ts';
 
 /** Warnings of single files that are told one by one. */
 const MOST_TOLD = 10;
@@ -72,9 +73,17 @@ function placing(info: GeoTiffInfo): string[] {
 const LARGE_BLOCK_PIXELS = 16_000_000;
 /** Above this, reading full-width strips for a narrow window wastes most of them. */
 const WIDE_STRIP_PIXELS = 16_384;
+/** The side of a window, as most networks take it. */
+const WINDOW = 512;
 
 function slowness(info: GeoTiffInfo): string[] {
   const { blockWidth, blockHeight } = info;
+  const waste = Math.round(blockWidth / WINDOW);
+  if (!info.tiled && waste >= 2 && localPathOf(info.url) === null) {
+    return [
+      `reading ${info.url} will be slow: it is far away and in strips of ${blockWidth} x ${blockHeight} pixels, so that a window of ${WINDOW} pixels fetches about ${waste} times its own bytes; copy it here, or gdal_translate -of COG`,
+    ];
+  }
   if (info.compression !== 'none' && blockWidth * blockHeight > LARGE_BLOCK_PIXELS) {
     return [
       `reading ${info.url} will be slow: each ${info.tiled ? 'tile' : 'strip'} of ${blockWidth} x ${blockHeight} pixels is unpacked whole; gdal_translate -of COG helps`,
@@ -86,6 +95,21 @@ function slowness(info: GeoTiffInfo): string[] {
     ];
   }
   return [];
+}
+
+/** Above this a look at the whole of a file is slow without reduced copies. */
+const LARGE_SIDE = 4096;
+
+/** Where looking at the files in a viewer will be slow; runs don't mind. */
+export function viewingWarnings(infos: readonly GeoTiffInfo[]): readonly string[] {
+  const bare = infos.filter(
+    (info) => info.overviews.length === 0 && Math.max(info.width, info.height) > LARGE_SIDE,
+  );
+  if (bare.length === 0) return [];
+  const which = infos.length === 1 ? bare[0]!.url : `${bare.length} of the ${infos.length} files`;
+  return [
+    `${which}: no overviews, so viewers read every pixel to show all of it; gdaladdo or gdal_translate -of COG helps`,
+  ];
 }
 
 /** A nodata value as JSON can hold it: NaN and infinities by name. */

@@ -38,6 +38,19 @@ export function tileSide(options: StripOptions): number {
   return [stride, frameWidth - window, frameHeight - window].reduce(greatestCommonDivisor, window);
 }
 
+/** Bytes that a strip holds, whatever the scene's height. */
+export function stripBytes(options: StripOptions): number {
+  const tile = tileSide(options);
+  const side = tile / options.scoreStride + 2 * haloOf(options);
+  const tiles = (options.window / tile) * (options.frameWidth / tile);
+  return tiles * (options.channels * side * side * 4 + 8);
+}
+
+/** Cells around a tile that belong to its neighbours: 1, or 0 where no upsampling is needed. */
+function haloOf({ scoreStride }: StripOptions): number {
+  return scoreStride > 1 ? 1 : 0;
+}
+
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
@@ -69,7 +82,7 @@ export class Strip {
       );
     }
     this.cells = this.tile / options.scoreStride;
-    this.halo = options.scoreStride > 1 ? 1 : 0;
+    this.halo = haloOf(options);
     this.tilesAcross = options.frameWidth / this.tile;
     this.#tilesPerWindow = options.window / this.tile;
     const side = this.cells + 2 * this.halo;
@@ -79,11 +92,6 @@ export class Strip {
       () => new Float32Array(this.tilesAcross * this.#tileFloats),
     );
     this.#weights = Array.from({ length: this.#tilesPerWindow }, () => new Float64Array(this.tilesAcross));
-  }
-
-  /** Bytes held, whatever the scene's height. */
-  get sizeBytes(): number {
-    return this.#tilesPerWindow * this.tilesAcross * (this.#tileFloats * 4 + 8);
   }
 
   /**
