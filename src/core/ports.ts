@@ -32,6 +32,12 @@ export interface ByteSource {
    * @throws SourceError if the range reaches past the end, or the bytes cannot be had.
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Fills `target` with the bytes from `offset`. Only sources whose bytes the system keeps at hand (local files) have it:
+   * there, reading the same bytes again costs less than keeping them.
+   * @throws SourceError as `read` does
+   */
+  readInto?(target: Uint8Array, offset: number, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,11 +1,18 @@
 import { FormatError, isFrustumError } from '../core/errors.ts';
 import { decodeLerc } from './decode-lerc.ts';
 import { decodeJpeg, decodeWebp } from './decode-picture.ts';
-import { COMPRESSION_NAMES, DECOMPRESSORS } from './decompress.ts';
-import { type ImageLayout, samplesInBlock, unsupported } from './image-layout.ts';
-import { LITTLE_ENDIAN_HOST, type SampleArray, sampleBytes, swapBytes, viewSamples } from './sample-array.ts';
+import { COMPRESSION_NAMES, DECOMPRESSORS, WITH_PREDICTOR } from './decompress.ts';
+import { type ImageLayout, isPacked, samplesInBlock, unsupported } from './image-layout.ts';
+import {
+  allocateSamples,
+  LITTLE_ENDIAN_HOST,
+  type SampleArray,
+  sampleBytes,
+  swapBytes,
+  viewSamples,
+} from './sample-array.ts';
 import { undoFloatingPoint, undoHorizontal } from './undo-predictor.ts';
-import { reverseBits, unpackSamples } from './unpack-samples.ts';
+import { reverseBits, unpackSamples, widenHalves } from './unpack-samples.ts';
 
 const JPEG = 7;
 const WEBP = 50001;
@@ -15,6 +22,11 @@ const ZSTD = 50000;
 
 /** Codecs that give samples, not bytes: predictor, byte order and fill order do not concern them. */
 const WHOLE = new Set([JPEG, WEBP, LERC]);
+
+/** Whether blocks are pictures in a format of their own (JPEG, WebP), which sharp decodes. */
+export function isPicture(compression: number): boolean {
+  return compression === JPEG || compression === WEBP;
+}
 
 /** What blocks need that the file keeps once for all of them. */
 export interface BlockTables {
@@ -32,7 +44,7 @@ export function checkDecodable(url: string, layout: ImageLayout): void {
   const { compression, predictor, photometric, bits, type } = layout;
   const refuse = (feature: string) =>
     unsupported({ url }, feature, 'convert the file with gdal_translate -co COMPRESS=DEFLATE -co TILED=YES');
-  const picture = compression === JPEG || compression === WEBP;
+  const picture = isPicture(compression);
   const whole = WHOLE.has(compression);
   if (!whole && !DECOMPRESSORS[compression]) {
     throw refuse(`${COMPRESSION_NAMES[compression] ?? `compression ${compression}`} blocks`);
@@ -44,13 +56,15 @@ export function checkDecodable(url: string, layout: ImageLayout): void {
     throw refuse(`${bits}-bit samples in ${COMPRESSION_NAMES[compression]} blocks`);
   }
   const inBlock = samplesInBlock(layout);
-  if (compression === LERC && bits < 8) throw refuse(`${bits}-bit samples in LERC blocks`);
+  if (compression === LERC && bits !== 8 * sampleBytes(type)) {
+    throw refuse(`${bits}-bit samples in LERC blocks`);
+  }
   if (compression === JPEG && ![1, 3, 4].includes(inBlock)) throw refuse(`JPEG blocks of ${inBlock} bands`);
   if (compression === WEBP && inBlock !== 3 && inBlock !== 4) throw refuse(`WebP blocks of ${inBlock} bands`);
-  if (!whole && predictor === 2 && bits < 8) throw refuse(`predictor 2 over ${bits}-bit samples`);
-  if (!whole && predictor === 3 && !type.startsWith('float'))
-    throw refuse(`predictor 3 over ${type} samples`);
-  if (!whole && predictor === 2 && type === 'float64') throw refuse('predictor 2 over 64-bit samples');
+  if (!WITH_PREDICTOR.has(compression)) return;
+  if (predictor === 2 && isPacked(layout)) throw refuse(`predictor 2 over ${bits}-bit samples`);
+  if (predictor === 2 && type === 'float64') throw refuse('predictor 2 over 64-bit samples');
+  if (predictor === 3 && !type.startsWith('float')) throw refuse(`predictor 3 over ${type} samples`);
 }
 
 /** Names of colour interpretations. */
@@ -149,26 +163,34 @@ function toSamples(
   rows: number,
   step: number,
 ): SampleArray {
-  const { bits, type } = layout;
-  if (WHOLE.has(layout.compression)) return viewSamples(type, bytes, rowSamples * rows);
+  const { bits, type, predictor } = layout;
+  const count = rowSamples * rows;
+  if (WHOLE.has(layout.compression)) return viewSamples(type, bytes, count);
   if (layout.lowBitFirst && layout.compression === 1) reverseBits(bytes);
-  if (bits === 1 || bits === 2 || bits === 4) return unpackSamples(bytes, bits, rowSamples, rows);
-  const size = sampleBytes(type);
-  if (layout.predictor === 3) {
+  if (isPacked(layout)) {
+    const out = allocateSamples(type, count);
+    unpackSamples(bytes, bits, rowSamples, rows, out as Parameters<typeof unpackSamples>[4]);
+    return out;
+  }
+  const size = bits / 8;
+  const heeded = WITH_PREDICTOR.has(layout.compression) ? predictor : 1;
+  if (heeded === 3) {
     const floats = undoFloatingPoint(bytes, rowSamples, size, step, LITTLE_ENDIAN_HOST);
-    return viewSamples(type, floats, rowSamples * rows);
+    return viewStored(layout, floats, count);
   }
   if (layout.littleEndian !== LITTLE_ENDIAN_HOST) swapBytes(bytes, size);
-  const samples = viewSamples(type, bytes, rowSamples * rows);
-  if (layout.predictor === 2) {
-    // Differences are integer sums of the stored bits, also where those bits mean a float.
-    const integers = type === 'float32' ? viewSamples('uint32', bytes, rowSamples * rows) : samples;
-    undoHorizontal(integers, rowSamples, step);
-    if (integers !== samples) return viewSamples(type, viewBytes(integers), rowSamples * rows);
+  if (heeded === 2) {
+    const words = viewSamples(size === 1 ? 'uint8' : size === 2 ? 'uint16' : 'uint32', bytes, count);
+    undoHorizontal(words as Parameters<typeof undoHorizontal>[0], rowSamples, step);
+    return viewStored(layout, new Uint8Array(words.buffer, words.byteOffset, words.byteLength), count);
   }
-  return samples;
+  return viewStored(layout, bytes, count);
 }
 
-function viewBytes(samples: SampleArray): Uint8Array {
-  return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+/** Samples out of stored ones in this machine's byte order: over the same memory, but for 16-bit floats. */
+function viewStored({ bits, type }: ImageLayout, bytes: Uint8Array, count: number): SampleArray {
+  if (type !== 'float32' || bits !== 16) return viewSamples(type, bytes, count);
+  const out = new Float32Array(count);
+  widenHalves(viewSamples('uint16', bytes, count) as Uint16Array, out);
+  return out;
 }

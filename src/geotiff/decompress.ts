@@ -1,4 +1,4 @@
-import { constants, inflate, inflateSync } from 'node:zlib';
+import { constants, inflateSync } from 'node:zlib';
 import { decodeLzw } from './decode-lzw.ts';
 import { decodePackBits } from './decode-packbits.ts';
 
@@ -44,9 +44,10 @@ export const COMPRESSION_NAMES: Readonly<Record<number, string>> = {
 export const DECOMPRESSORS: Readonly<Record<number, Decompress>> = {
   1: ({ stored }) => stored,
   5: ({ stored, neededBytes }) => {
-    const bytes = decodeLzw(stored, neededBytes);
-    if (bytes === null) throw new Error('a code points beyond the table');
-    return bytes;
+    const output = new Uint8Array(neededBytes);
+    const written = decodeLzw(stored, output);
+    if (written < 0) throw new Error('a code points beyond the table');
+    return written === neededBytes ? output : output.subarray(0, written);
   },
   8: inflateBlock,
   32773: ({ stored, neededBytes }) => decodePackBits(stored, neededBytes),
@@ -54,20 +55,17 @@ export const DECOMPRESSORS: Readonly<Record<number, Decompress>> = {
   50000: decodeZstd,
 };
 
-/** Below this a round trip through the thread pool costs more than it saves. */
-const INFLATE_HERE_BYTES = 64 * 1024;
+/** Compressions that predictors go with; elsewhere the tag says nothing (as libtiff reads it). */
+export const WITH_PREDICTOR: ReadonlySet<number> = new Set([5, 8, 32946, 50000]);
 
-function inflateBlock({ stored, fullBytes }: BlockBytes): Uint8Array | Promise<Uint8Array> {
-  const options = {
+/** Blocks run on worker threads where there are many: so each is inflated where it is asked for, in one go. */
+function inflateBlock({ stored, fullBytes }: BlockBytes): Uint8Array {
+  return inflateSync(stored, {
     maxOutputLength: fullBytes,
-    // One output buffer where the block is small, so that nothing is concatenated.
-    chunkSize: Math.min(Math.max(fullBytes, 1024), 1 << 20),
+    // One output buffer for all but huge blocks, so that nothing is concatenated.
+    chunkSize: Math.min(Math.max(fullBytes, 1024), 1 << 24),
     // A missing checksum at the very end is no reason to refuse pixels that are all there.
     finishFlush: constants.Z_SYNC_FLUSH,
-  };
-  if (fullBytes <= INFLATE_HERE_BYTES) return inflateSync(stored, options);
-  return new Promise((resolve, reject) => {
-    inflate(stored, options, (error, bytes) => (error ? reject(error) : resolve(bytes)));
   });
 }
 

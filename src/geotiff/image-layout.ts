@@ -10,7 +10,7 @@ export interface ImageLayout {
   readonly height: number;
   /** Samples a pixel, alpha and other extra samples included. */
   readonly samples: number;
-  /** Bits of a sample in the file: 1, 2, 4, 8, 16, 32 or 64. */
+  /** Bits of a sample in the file: 1 to 32 or 64. */
   readonly bits: number;
   readonly type: SampleType;
   /** TIFF number of the compression: 1 none, 5 LZW, 7 JPEG, 8 and 32946 deflate, 32773 PackBits, 50000 zstd ... */
@@ -36,6 +36,11 @@ export interface ImageLayout {
 /** Samples of a pixel that lie in one block. */
 export function samplesInBlock(layout: ImageLayout): number {
   return layout.planar ? 1 : layout.samples;
+}
+
+/** Whether samples are packed into fewer bits than whole bytes of an array's element have. */
+export function isPacked({ bits }: ImageLayout): boolean {
+  return bits !== 8 && bits !== 16 && bits !== 32 && bits !== 64;
 }
 
 /** Bytes of a full block once decoded into arrays. */
@@ -135,11 +140,11 @@ const FORMAT_WORDS: Readonly<Record<number, string>> = {
 };
 
 function sampleTypeOf(bits: number, format: number): SampleType | null {
-  if (format === 3) return bits === 32 ? 'float32' : bits === 64 ? 'float64' : null;
+  if (format === 3) return bits === 16 || bits === 32 ? 'float32' : bits === 64 ? 'float64' : null;
   if (format === 2) return bits === 8 ? 'int8' : bits === 16 ? 'int16' : bits === 32 ? 'int32' : null;
   if (format !== 1 && format !== 4) return null;
-  if (bits === 1 || bits === 2 || bits === 4 || bits === 8) return 'uint8';
-  return bits === 16 ? 'uint16' : bits === 32 ? 'uint32' : null;
+  if (bits < 1 || bits > 32) return null;
+  return bits <= 8 ? 'uint8' : bits <= 16 ? 'uint16' : 'uint32';
 }
 
 /** Refuses a feature by name. */

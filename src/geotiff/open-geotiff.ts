@@ -7,6 +7,7 @@ import { BlockCache } from '../io/block-cache.ts';
 import { coalesceReads, type ReadStats } from '../io/coalesce-reads.ts';
 import { findCogFaults } from './check-cog.ts';
 import { PHOTOMETRIC_NAMES } from './decode-block.ts';
+import { defaultDecodeThreads } from './decode-pool.ts';
 import { COMPRESSION_NAMES } from './decompress.ts';
 import { type ImageLayout, readLayout } from './image-layout.ts';
 import { readCrs } from './read-crs.ts';
@@ -91,6 +92,11 @@ export interface Georeference extends Placement {
 export interface OpenGeoTiffOptions {
   /** Shared between files; 256 MiB of its own if not given. */
   readonly cache?: BlockCache<SampleArray>;
+  /**
+   * Threads that decode blocks, shared with all other files of the process; one a processor (at most 8) if not given, 0 to
+   * decode on the calling thread. They start with the first reads of many blocks, end when idle, and change no pixel.
+   */
+  readonly decodeThreads?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -121,7 +127,8 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
   const reading = coalesceReads(source);
   const cache = options.cache ?? new BlockCache<SampleArray>(DEFAULT_CACHE_BYTES);
   const cacheKey = `tiff${++opened}`;
-  const from = { header, source: reading, cache, cacheKey };
+  const decodeThreads = options.decodeThreads ?? defaultDecodeThreads();
+  const from = { header, source: reading, cache, cacheKey, decodeThreads };
   const raster = await openRaster(
     from,
     first,
@@ -159,7 +166,9 @@ export async function openGeoTiff(source: ByteSource, options: OpenGeoTiffOption
     async readMask(window, signal) {
       if (mask === null) return null;
       const samples = await mask.read(window, [0], signal);
-      return Uint8Array.from(samples, (value) => (value === 0 ? 0 : 1));
+      const valid = new Uint8Array(samples.length);
+      for (let i = 0; i < valid.length; i++) valid[i] = samples[i] === 0 ? 0 : 1;
+      return valid;
     },
     async close() {
       cache.drop(`${cacheKey}:`);

@@ -11,7 +11,7 @@ export type SampleArray =
   | Float32Array<ArrayBuffer>
   | Float64Array<ArrayBuffer>;
 
-/** Name of a sample type, as arrays hold it: 1, 2 and 4-bit samples are unpacked to `uint8`. */
+/** Name of a sample type, as arrays hold it: samples of odd depths are unpacked to the next larger type, 16-bit floats to `float32`. */
 export type SampleType = 'uint8' | 'int8' | 'uint16' | 'int16' | 'uint32' | 'int32' | 'float32' | 'float64';
 
 const CONSTRUCTORS = {

@@ -64,7 +64,16 @@ export function coalesceReads(source: ByteSource, options: CoalesceOptions = {})
     }
   };
 
+  const { readInto } = source;
   return {
+    ...(readInto && {
+      async readInto(target: Uint8Array, offset: number, signal?: AbortSignal) {
+        requests++;
+        reads++;
+        bytesRead += target.length;
+        await readInto(target, offset, signal);
+      },
+    }),
     url: source.url,
     sizeBytes: source.sizeBytes,
     modifiedMs: source.modifiedMs,

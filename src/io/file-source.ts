@@ -40,6 +40,19 @@ function fileSource(url: string, handle: FileHandle, sizeBytes: number, modified
   let closed: Promise<void> | null = null;
   let requests = 0;
   let received = 0;
+  const readInto = async (target: Uint8Array, offset: number, signal?: AbortSignal): Promise<void> => {
+    if (signal?.aborted) throw new AbortedError(`reading ${url} was stopped`);
+    assertRange(url, offset, target.length, sizeBytes);
+    let filled = 0;
+    while (filled < target.length) {
+      requests++;
+      const got = await readSome(url, handle, target, filled, offset + filled);
+      if (got === 0) throw shrunk(url, offset, target.length, filled);
+      filled += got;
+      received += got;
+    }
+    await assertUnchanged(url, handle, modifiedMs);
+  };
   return {
     url,
     sizeBytes,
@@ -48,19 +61,12 @@ function fileSource(url: string, handle: FileHandle, sizeBytes: number, modified
     get stats() {
       return { requests, bytes: received, retries: 0, cacheHits: 0 };
     },
+    readInto,
     async read(offset, length, signal) {
-      if (signal?.aborted) throw new AbortedError(`reading ${url} was stopped`);
+      // Before it allocates.
       assertRange(url, offset, length, sizeBytes);
       const bytes = new Uint8Array(length);
-      let filled = 0;
-      while (filled < length) {
-        requests++;
-        const got = await readSome(url, handle, bytes, filled, offset + filled);
-        if (got === 0) throw shrunk(url, offset, length, filled);
-        filled += got;
-        received += got;
-      }
-      await assertUnchanged(url, handle, modifiedMs);
+      await readInto(bytes, offset, signal);
       return bytes;
     },
     close() {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeLzw } from '../../src/geotiff/decode-lzw.ts';
 import { decodePackBits } from '../../src/geotiff/decode-packbits.ts';
 import { undoFloatingPoint, undoHorizontal } from '../../src/geotiff/undo-predictor.ts';
-import { reverseBits, unpackSamples } from '../../src/geotiff/unpack-samples.ts';
+import { reverseBits, unpackSamples, widenHalves } from '../../src/geotiff/unpack-samples.ts';
 
 /** TIFF LZW, high bit first, the slow and obvious way. */
 function encodeLzw(input: Uint8Array): Uint8Array {
@@ -56,6 +56,19 @@ function encodeLzw(input: Uint8Array): Uint8Array {
   return Uint8Array.from(out);
 }
 
+/** What is decoded of `length` bytes; `null` where a code cannot be. */
+function lzw(input: Uint8Array, length: number): Uint8Array | null {
+  const output = new Uint8Array(length);
+  const written = decodeLzw(input, output);
+  return written < 0 ? null : output.subarray(0, written);
+}
+
+function unpack(bytes: readonly number[], bits: number, rowSamples: number, rows: number): number[] {
+  const out = new (bits <= 8 ? Uint8Array : bits <= 16 ? Uint16Array : Uint32Array)(rowSamples * rows);
+  unpackSamples(Uint8Array.from(bytes), bits, rowSamples, rows, out);
+  return [...out];
+}
+
 /** Bytes that repeat enough to use long codes, and few enough values to fill the table. */
 const compressible = fc
   .tuple(fc.integer({ min: 1, max: 256 }), fc.integer({ min: 0, max: 20_000 }), fc.integer())
@@ -71,7 +84,7 @@ describe('LZW', () => {
   test('undoes what an independent encoder did', () => {
     fc.assert(
       fc.property(compressible, (bytes) => {
-        expect(Buffer.compare(decodeLzw(encodeLzw(bytes), bytes.length)!, bytes)).toBe(0);
+        expect(Buffer.compare(lzw(encodeLzw(bytes), bytes.length)!, bytes)).toBe(0);
       }),
       { numRuns: 60 },
     );
@@ -79,23 +92,23 @@ describe('LZW', () => {
 
   test('a run of one byte, where each code is the one being made', () => {
     const bytes = new Uint8Array(300_000).fill(7);
-    expect(Buffer.compare(decodeLzw(encodeLzw(bytes), bytes.length)!, bytes)).toBe(0);
+    expect(Buffer.compare(lzw(encodeLzw(bytes), bytes.length)!, bytes)).toBe(0);
   });
 
   test('a cut stream gives what there is; a code beyond the table gives nothing', () => {
     const bytes = new Uint8Array(1000).map((_, i) => i);
     const encoded = encodeLzw(bytes);
-    const half = decodeLzw(encoded.slice(0, encoded.length / 2), bytes.length)!;
+    const half = lzw(encoded.slice(0, encoded.length / 2), bytes.length)!;
     expect(half.length).toBeLessThan(bytes.length);
     expect(Buffer.compare(half, bytes.slice(0, half.length))).toBe(0);
     // 256 (clear), then 300.
-    expect(decodeLzw(Uint8Array.from([0x80, 0x4b, 0]), 10)).toBeNull();
+    expect(lzw(Uint8Array.from([0x80, 0x4b, 0]), 10)).toBeNull();
   });
 
   test('never writes beyond, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), fc.integer({ min: 0, max: 600 }), (bytes, length) => {
-        expect(decodeLzw(bytes, length)?.length ?? 0).toBeLessThanOrEqual(length);
+        expect(lzw(bytes, length)?.length ?? 0).toBeLessThanOrEqual(length);
         expect(decodePackBits(bytes, length).length).toBeLessThanOrEqual(length);
       }),
     );
@@ -120,6 +133,27 @@ describe('predictors', () => {
     expect([...words]).toEqual([65535, 1, 0]);
   });
 
+  test('horizontal differencing, of any number of bands and any size of sample', () => {
+    const kinds = [Uint8Array, Uint16Array, Uint32Array] as const;
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...kinds),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer(),
+        (Kind, step, width, rows, seed) => {
+          const plain = new Kind(step * width * rows).map((_, i) => Math.imul(seed + i, 2654435761) >>> 3);
+          const stored = plain.map((value, i) =>
+            i % (step * width) < step ? value : value - plain[i - step]!,
+          );
+          undoHorizontal(stored, step * width, step);
+          expect(stored).toEqual(plain);
+        },
+      ),
+    );
+  });
+
   test('floating point: planes of bytes, differenced, in both byte orders of the machine', () => {
     fc.assert(
       fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 40 }), (list) => {
@@ -141,10 +175,53 @@ describe('predictors', () => {
   });
 });
 
+test('samples of any depth come back from bits side by side', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 31 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.array(fc.nat(), { minLength: 9, maxLength: 40 }),
+      (bits, rowSamples, list) => {
+        const rows = Math.floor(list.length / rowSamples);
+        const values = list.slice(0, rows * rowSamples).map((value) => value % 2 ** bits);
+        const text = Array.from({ length: rows }, (_, row) => {
+          const of = values.slice(row * rowSamples, (row + 1) * rowSamples);
+          const line = of.map((value) => value.toString(2).padStart(bits, '0')).join('');
+          return line.padEnd(Math.ceil(line.length / 8) * 8, '0');
+        }).join('');
+        const bytes = text.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2));
+        expect(unpack(bytes, bits, rowSamples, rows)).toEqual(values);
+      },
+    ),
+  );
+});
+
+test('16-bit floats widen to the numbers that they stand for', () => {
+  const halves = [0x0000, 0x8000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xc000, 0x7bff, 0x7c00, 0xfc00, 0x7e00];
+  const out = new Float32Array(halves.length);
+  widenHalves(Uint16Array.from(halves), out);
+  const least = 2 ** -24;
+  expect([...out]).toEqual([
+    0,
+    -0,
+    least,
+    1023 * least,
+    2 ** -14,
+    1,
+    -2,
+    65504,
+    Infinity,
+    -Infinity,
+    Number.NaN,
+  ]);
+});
+
 test('small samples are unpacked high bits first, rows from byte borders', () => {
-  expect([...unpackSamples(Uint8Array.from([0b10110000, 0b01000000]), 1, 3, 2)]).toEqual([1, 0, 1, 0, 1, 0]);
-  expect([...unpackSamples(Uint8Array.from([0b11100100, 0b01000000]), 2, 5, 1)]).toEqual([3, 2, 1, 0, 1]);
-  expect([...unpackSamples(Uint8Array.from([0xa5, 0x30]), 4, 3, 1)]).toEqual([10, 5, 3]);
+  expect(unpack([0b10110000, 0b01000000], 1, 3, 2)).toEqual([1, 0, 1, 0, 1, 0]);
+  expect(unpack([0b11100100, 0b01000000], 2, 5, 1)).toEqual([3, 2, 1, 0, 1]);
+  expect(unpack([0xa5, 0x30], 4, 3, 1)).toEqual([10, 5, 3]);
+  expect(unpack([0xab, 0xcd, 0xef], 12, 2, 1)).toEqual([0xabc, 0xdef]);
+  expect(unpack([0x12, 0x34, 0x56, 0xff, 0xff, 0xff], 24, 1, 2)).toEqual([0x123456, 0xffffff]);
   const bytes = Uint8Array.from([0b00000001, 0b11010010]);
   reverseBits(bytes);
   expect([...bytes]).toEqual([0b10000000, 0b01001011]);

@@ -1,0 +1,28 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { type ErrorData, serializeError } from '../core/errors.ts';
+import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
+import type { SampleArray } from './sample-array.ts';
+
+/** Spans of one image for a thread to decode. */
+export interface DecodeJob {
+  readonly image: ImageFacts;
+  readonly spans: readonly StoredSpan[];
+}
+
+/** What became of one span. */
+export type DecodeOutcome = { readonly samples: SampleArray } | { readonly error: ErrorData };
+
+/** What runs on a decode thread: one corrupt span spoils no other. */
+export default async function decodeOnThread({ image, spans }: DecodeJob): Promise<unknown> {
+  const outcomes: DecodeOutcome[] = [];
+  for (const span of spans) {
+    try {
+      outcomes.push({ samples: await decodeSpan(image, span) });
+    } catch (error) {
+      outcomes.push({ error: serializeError(error) });
+    }
+  }
+  const buffers = outcomes.flatMap((outcome) => ('samples' in outcome ? [outcome.samples.buffer] : []));
+  // Handed over, not copied.
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: outcomes });
+}
