@@ -10,7 +10,6 @@ export interface ProjectionDefinition {
   /** All names of the projection. */
   readonly names: readonly string[];
   readonly title?: string;
-  readonly name?: string;
   readonly a: number;
   readonly b: number;
   readonly rf: number;
@@ -61,7 +60,14 @@ export async function parseCrs(text: string, pointer: string): Promise<Crs> {
   }
   const named = isProj4 ? null : Number(/^EPSG:(\d+)$/.exec(read.title ?? '')?.[1] ?? Number.NaN) || null;
   const known = named === null ? null : await crsFromEpsg(named);
-  if (known !== null) return { ...known, name: read.name ?? known.name };
+  const ownName = isProj4 ? given : /\[\s*"([^"]+)"/.exec(given)?.[1];
+  if (known !== null) return { ...known, name: ownName ?? known.name };
+  // GDAL writes what WKT has no words for beside it.
+  const extension = isProj4 ? undefined : /EXTENSION\s*\[\s*"PROJ4"\s*,\s*"([^"]+)"/i.exec(given)?.[1];
+  if (extension !== undefined) {
+    const crs = await parseCrs(extension, pointer);
+    return { ...crs, name: ownName ?? crs.name };
+  }
   const short = shortNameOf(read);
   if (short === null || short === 'identity' || short === 'geocent') {
     throw refuse('is neither projected nor geographic');
@@ -73,7 +79,7 @@ export async function parseCrs(text: string, pointer: string): Promise<Crs> {
   return {
     kind,
     epsg: named,
-    name: isProj4 ? given : (read.name ?? `user-defined ${kind}`),
+    name: ownName ?? `user-defined ${kind}`,
     proj4: isProj4 ? given.replace(/\s*\+(axis=\S+|type=crs|wktext)/g, '') : writeProj4(read, short, given),
     metresPerUnit: kind === 'geographic' ? null : (read.to_meter ?? 1),
     geoKeys: null,

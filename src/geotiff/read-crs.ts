@@ -1,5 +1,6 @@
 import { TiffTagGeo } from '@cogeotiff/core';
 import type { Crs, GeoKeys } from '../core/crs.ts';
+import { datumShiftOf } from './datum-shifts.ts';
 import type { GeoKeyValues } from './read-geokeys.ts';
 
 /** The reference system of an image, or why there is none that Frustum can use. */
@@ -23,6 +24,8 @@ export async function readCrs(url: string, raw: GeoKeys, keys: GeoKeyValues): Pr
   const modelType = keyNumber(keys, TiffTagGeo.GTModelTypeGeoKey);
   const projectedCode = epsgOf(keys, TiffTagGeo.ProjectedCRSGeoKey);
   const geographicCode = epsgOf(keys, TiffTagGeo.GeodeticCRSGeoKey);
+  const inWords = await readEsriText(url, keys);
+  if (inWords !== null) return { crs: { ...inWords, geoKeys: raw }, warnings: [] };
   const kind = kindOf(modelType, keys);
   if (kind === null) {
     const warnings =
@@ -54,6 +57,18 @@ export async function readCrs(url: string, raw: GeoKeys, keys: GeoKeyValues): Pr
     );
   }
   return { crs, warnings };
+}
+
+/** What GeoTIFF has no keys for stands as Esri's WKT in a citation; GDAL writes and reads it so too. */
+async function readEsriText(url: string, keys: GeoKeyValues): Promise<Crs | null> {
+  for (const id of [TiffTagGeo.ProjectedCitationGeoKey, TiffTagGeo.GTCitationGeoKey]) {
+    const text = keys.get(id);
+    const wkt = typeof text === 'string' ? /^ESRI PE String = (.+)$/s.exec(text)?.[1] : undefined;
+    if (wkt === undefined) continue;
+    const { parseCrs } = await import('./parse-crs.ts');
+    return parseCrs(wkt, url).catch(() => null);
+  }
+  return null;
 }
 
 function kindOf(modelType: number | null, keys: GeoKeyValues): Crs['kind'] | null {
@@ -110,7 +125,7 @@ async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number |
   const { errors, coordinatesConversionParameters: factor } = result;
   const unknown =
     errors.CRSNotSupported || errors.conversionNotSupported || errors.coordinateTransformationNotSupported;
-  const proj4 = repairProj4(result.proj4);
+  const proj4 = repairProj4(result.proj4, epsg);
   const flat = proj4.includes('+proj=longlat');
   if (unknown || flat !== (kind === 'geographic') || !(factor.x > 0) || factor.x !== factor.y) return null;
   if (kind === 'geographic') {
@@ -142,7 +157,7 @@ function namedKeys(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null): 
 }
 
 /** What the library's definitions lack or have too much of. */
-function repairProj4(definition: string): string {
+function repairProj4(definition: string, epsg: number | null): string {
   // Rasters count x to the east and y to the north, whatever order a system's own axes have.
   let proj4 = definition.replace(/\s*\+axis=\S+/g, '').trim();
   // Polar stereographic comes without its pole, which proj4 then takes for the equator.
@@ -151,6 +166,10 @@ function repairProj4(definition: string): string {
   if (latitude !== undefined) {
     proj4 = proj4.replace('+proj=stere', `+proj=stere +lat_0=${Number(latitude) < 0 ? -90 : 90}`);
   }
+  if (epsg !== null && HOTINE_VARIANT_A.has(epsg))
+    proj4 = proj4.replace('+proj=omerc', '+proj=omerc +no_uoff');
+  const shift = epsg === null || /\+(towgs84|datum)=/.test(proj4) ? null : datumShiftOf(epsg);
+  if (shift !== null) proj4 = proj4.replace(/\s*(\+no_defs)?$/, ` +towgs84=${shift} +no_defs`);
   // These two know a latitude of true scale, not a standard parallel.
   if (/\+proj=(eqc|merc)\b.*\+lat_1=/.test(proj4)) {
     proj4 = proj4.replace(/\s*\+lat_ts=0(?=\s)/, '').replace('+lat_1=', '+lat_ts=');
@@ -158,8 +177,18 @@ function repairProj4(definition: string): string {
   return proj4;
 }
 
+/**
+ * Systems of EPSG method 9812, whose false origin is where the central line crosses the equator; the library's definitions
+ * do not tell them from method 9815, where it is the centre.
+ */
+const HOTINE_VARIANT_A: ReadonlySet<number> = new Set([
+  3078, 3079, 3167, 3168, 3375, 3376, 3468, 3591, 5247, 6394, 6497, 6808, 6809, 6810, 6811, 6840, 6841, 6842,
+  6843, 24571, 26731, 26931, 29874,
+]);
+
 /** Ellipsoids within a metre or two of WGS 84; the others need a datum shift. */
-const SHIFTLESS = /\+(ellps|datum)=(WGS84|GRS80)\b|\+datum=NAD83\b|\+towgs84=|\+nadgrids=@null/;
+const SHIFTLESS =
+  /\+(ellps|datum)=(WGS84|GRS80)\b|\+datum=NAD83\b|\+towgs84=|\+nadgrids=@null|\+a=6378137(\.0*)? \+b=6356752\.3/;
 
 /** True if longitude and latitude on WGS 84 follow only but for a datum shift that the definition lacks. */
 export function lacksDatumShift(crs: Crs): boolean {
