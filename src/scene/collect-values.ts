@@ -146,8 +146,8 @@ function collectRanks(type: SampleType, band: number, percentiles: readonly [num
   let place = 0;
   let total = 0;
   let like: SampleArray | null = null;
-  /** By the digits above the one that is counted. */
-  let histograms = new Map([[0, new Float64Array(DIGIT)]]);
+  /** Counts of one digit, for each distinct run of the digits above it that a search has found; at most four. */
+  let histograms = [{ prefix: 0, counts: new Float64Array(DIGIT) }];
   let searches: { readonly rank: number; within: number; readonly digits: number[] }[] = [];
   return {
     add(shown) {
@@ -156,8 +156,10 @@ function collectRanks(type: SampleType, band: number, percentiles: readonly [num
       const keys = readOrderKeys(samples);
       eachValue(shown, band, 0, samples.length, (_, i) => {
         if (place === 0) total++;
-        const histogram = histograms.get(keys.prefix(i, place));
-        if (histogram) histogram[keys.digit(i, place)]!++;
+        const prefix = keys.prefix(i, place);
+        for (let h = 0; h < histograms.length; h++) {
+          if (histograms[h]!.prefix === prefix) histograms[h]!.counts[keys.digit(i, place)]!++;
+        }
       });
     },
     needsMore() {
@@ -167,13 +169,15 @@ function collectRanks(type: SampleType, band: number, percentiles: readonly [num
         searches = ranks.map((rank) => ({ rank, within: rank, digits: [] }));
       }
       for (const search of searches) {
-        const { index, before } = indexOfRank(histograms.get(joined(search.digits))!, search.within);
+        const { counts } = histograms.find(({ prefix }) => prefix === joined(search.digits))!;
+        const { index, before } = indexOfRank(counts, search.within);
         search.within -= before;
         search.digits.push(index);
       }
       place++;
       if (place === places) return false;
-      histograms = new Map(searches.map(({ digits }) => [joined(digits), new Float64Array(DIGIT)]));
+      const prefixes = new Set(searches.map(({ digits }) => joined(digits)));
+      histograms = [...prefixes].map((prefix) => ({ prefix, counts: new Float64Array(DIGIT) }));
       return true;
     },
     range: () =>

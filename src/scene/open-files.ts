@@ -4,8 +4,9 @@ import { type GeoTiff, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import type { SampleArray } from '../geotiff/sample-array.ts';
 import type { BlockCache } from '../io/block-cache.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
+import { attachMask, type MaskedGeoTiff } from './attach-mask.ts';
 import type { PlaceOptions } from './place/place-options.ts';
-import { type PlacedGeoTiff, placeScene } from './place/place-scene.ts';
+import { placeScene } from './place/place-scene.ts';
 import { createSourcePool } from './pool-sources.ts';
 
 /** Headers read side by side. */
@@ -23,7 +24,7 @@ export async function openFiles(
   cache: BlockCache<SampleArray>,
   options: OpenSourceOptions,
   place: PlaceOptions = {},
-): Promise<readonly PlacedGeoTiff[]> {
+): Promise<readonly MaskedGeoTiff[]> {
   if (urls.length > 1 && place.transform !== undefined) {
     throw new ConfigError(
       `--transform would put all ${urls.length} files of the scene in one place; leave it out, or give one file`,
@@ -43,7 +44,8 @@ export async function openFiles(
           const source = await pool.open(url, options);
           try {
             const tiff = await openGeoTiff(source, { cache, ...(signal && { signal }) });
-            return await placeScene(tiff, url, place, options);
+            const placed = await placeScene(tiff, url, place, options);
+            return await attachMask(placed, url, cache, options, (mask) => pool.open(mask, options));
           } catch (error) {
             await source.close();
             throw error;

@@ -6,6 +6,7 @@ import { BlockCache, type BlockCacheStats } from '../io/block-cache.ts';
 import type { ReadStats } from '../io/coalesce-reads.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { withoutSecrets } from '../io/urls.ts';
+import { addCounters } from './add-counters.ts';
 import { joinGrids } from './join-grids.ts';
 import { listSceneFiles } from './list-scene-files.ts';
 import { measureRange } from './measure-range.ts';
@@ -100,6 +101,7 @@ export async function openScene(
       stretch: recordStretch(plan, measured),
       alphaBand: reader.alphaBand,
       place: files[0]!.place,
+      maskFiles: files.flatMap((file) => file.maskFile ?? []),
     });
     return sceneOf(metadata, grid, files, filesWarnings(files, grid, bands.indices), reader, cache);
   } catch (error) {
@@ -125,8 +127,8 @@ function sceneOf(
     metadata,
     get stats() {
       return {
-        reads: sum(files.map((file) => file.reads)),
-        traffic: sum(files.map((file) => file.traffic)),
+        reads: files.map((file) => file.reads).reduce(addCounters),
+        traffic: files.map((file) => file.traffic).reduce(addCounters),
         cache: cache.stats,
       };
     },
@@ -146,14 +148,6 @@ export function nameOf(scene: string | readonly string[], firstUrl: string): str
   const only = typeof scene === 'string' ? scene : scene.length === 1 ? scene[0]! : null;
   const isList = only !== null && (only.startsWith('@') || /\.(geo)?json$/i.test(only));
   return isList ? withoutSecrets(only.replace(/^@/, '')) : firstUrl;
-}
-
-/** Adds up counters, name by name. */
-function sum<T extends Readonly<Record<keyof T, number>>>(counters: readonly T[]): T {
-  const [first, ...others] = counters as [T, ...T[]];
-  const total: Record<string, number> = { ...first };
-  for (const other of others) for (const name of Object.keys(total)) total[name]! += other[name as keyof T];
-  return total as T;
 }
 
 function clearInvalid(data: Uint8Array, valid: Uint8Array): void {

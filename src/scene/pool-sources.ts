@@ -2,6 +2,7 @@ import { AbortedError, SourceError } from '../core/errors.ts';
 import type { ByteSource, SourceStats } from '../core/ports.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
 import { localPathOf } from '../io/urls.ts';
+import { addCounters } from './add-counters.ts';
 
 /** Opens sources that share a limit of open files. */
 export interface SourcePool {
@@ -58,7 +59,7 @@ export function createSourcePool(mostOpen: number): SourcePool {
             },
           );
         }
-        earlier = addCost(earlier, current.stats);
+        earlier = addCounters(earlier, current.stats);
         current = again;
         return again;
       };
@@ -81,7 +82,7 @@ export function createSourcePool(mostOpen: number): SourcePool {
         modifiedMs: first.modifiedMs,
         version: first.version,
         get stats() {
-          return addCost(earlier, current.stats);
+          return addCounters(earlier, current.stats);
         },
         async read(offset, length, signal) {
           if (closed) throw new AbortedError(`${first.url} was closed`);
@@ -101,14 +102,5 @@ export function createSourcePool(mostOpen: number): SourcePool {
         },
       };
     },
-  };
-}
-
-function addCost(a: SourceStats, b: SourceStats): SourceStats {
-  return {
-    requests: a.requests + b.requests,
-    bytes: a.bytes + b.bytes,
-    retries: a.retries + b.retries,
-    cacheHits: a.cacheHits + b.cacheHits,
   };
 }

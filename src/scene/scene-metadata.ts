@@ -3,6 +3,7 @@ import { isPlaced } from '../core/place-pixels.ts';
 import type { Window } from '../core/window.ts';
 import type { GeoTiffInfo } from '../geotiff/open-geotiff.ts';
 import type { PlaceRecord } from './place/place-record.ts';
+import type { SceneFile } from './scene-file.ts';
 import { nodataForJson } from './scene-warnings.ts';
 import type { SelectedBands } from './select-bands.ts';
 import type { StretchRecord } from './stretch-record.ts';
@@ -29,6 +30,8 @@ export interface SceneMetadata {
   readonly alphaBand: number | null;
   /** Whether any file has a mask. */
   readonly mask: boolean;
+  /** Masks that lie beside the files; absent if there are none. */
+  readonly maskFiles?: readonly SceneFile[];
   readonly crs: string | null;
   /** True if the scene has no georeferencing: results are in pixel coordinates. */
   readonly pixelCoordinates: boolean;
@@ -48,10 +51,11 @@ export interface PixelFacts {
   /** 0-based, or `null`. */
   readonly alphaBand: number | null;
   readonly place: PlaceRecord;
+  readonly maskFiles: readonly SceneFile[];
 }
 
 export function describePixels(facts: PixelFacts): SceneMetadata {
-  const { url, infos, windows, grid, bands, stretch, alphaBand, place } = facts;
+  const { url, infos, windows, grid, bands, stretch, alphaBand, place, maskFiles } = facts;
   const [first] = infos as [GeoTiffInfo, ...GeoTiffInfo[]];
   const nodata = [...new Set(infos.map((info) => nodataForJson(info.nodata)))];
   return {
@@ -65,6 +69,7 @@ export function describePixels(facts: PixelFacts): SceneMetadata {
     nodata: nodata.length === 1 ? nodata[0]! : nodata.map((value) => value ?? 'none').join(', '),
     alphaBand: alphaBand === null ? null : alphaBand + 1,
     mask: infos.some((info) => info.hasMask),
+    ...(maskFiles.length > 0 && { maskFiles }),
     crs: grid.crs?.name ?? null,
     pixelCoordinates: !isPlaced(grid),
     place,

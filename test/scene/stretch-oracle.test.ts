@@ -79,7 +79,7 @@ function fill<T extends SampleArray>(samples: T, value: (random: () => number, i
 
 const SMALL = { width: 211, height: 187, bands: 3 };
 /** More values than are sorted in memory. */
-const LARGE = { width: 1300, height: 1000, bands: 3 };
+const LARGE = { width: 1040, height: 1010, bands: 3 };
 const length = (size: typeof SMALL) => size.width * size.height * 3;
 const holed = (value: number, nodata: number, random: () => number) => (random() < 0.1 ? nodata : value);
 
