@@ -5,10 +5,12 @@ import { type PixelArea, windowArea } from '../core/area.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import { intersectWindows, type Window } from '../core/window.ts';
+import type { OpenSourceOptions } from '../io/open-source.ts';
+import { withoutSecrets } from '../io/urls.ts';
 
 /** Which part of a scene is asked for: at most one of these. */
 export interface AreaChoice {
-  /** GeoJSON file (RFC 7946) of polygons. */
+  /** GeoJSON (RFC 7946) of polygons: a path or a URL. */
   readonly aoi?: string;
   /** A box in degrees on WGS 84; west above east crosses the antimeridian. */
   readonly bbox?: LonLatBox;
@@ -44,7 +46,7 @@ export async function planArea(
   choice: AreaChoice,
   grid: Grid,
   url: string,
-  signal?: AbortSignal,
+  sourceOptions: OpenSourceOptions = {},
 ): Promise<PlannedArea> {
   const { aoi, bbox, bboxPx } = choice;
   const given = Object.entries({ '--aoi': aoi, '--bbox': bbox, '--bbox-px': bboxPx }).filter(
@@ -58,9 +60,10 @@ export async function planArea(
     });
   }
   if (aoi !== undefined) {
-    const { area, sha256 } = await readArea(aoi, signal);
-    const placed = placeArea(area, { grid, url, source: `--aoi ${aoi}` });
-    return recorded(placed, { kind: 'aoi', url: aoi, sha256 });
+    const { area, sha256 } = await readArea(aoi, sourceOptions);
+    const named = withoutSecrets(aoi);
+    const placed = placeArea(area, { grid, url, source: `--aoi ${named}` });
+    return recorded(placed, { kind: 'aoi', url: named, sha256 });
   }
   if (bbox !== undefined) {
     checkBox(bbox);

@@ -65,7 +65,10 @@ export async function planSegment(
   }
   checkStride(config.stride, manifest.window);
   const { window, distances, padTo } = manifest;
-  const { area, record } = await planArea(options, scene.grid, scene.url, signal);
+  const { area, record } = await planArea(options, scene.grid, scene.url, {
+    ...options.source,
+    ...(signal && { signal }),
+  });
   const whole = planFrusta({
     width,
     height,
