@@ -43,6 +43,8 @@ export {
 } from './frustum/plan.ts';
 export type { Sampling } from './frustum/read-frustum.ts';
 export { selectFrusta } from './frustum/select-frusta.ts';
+export { type OpenSourceOptions, openByteSource } from './io/open-source.ts';
+export type { S3Options, SourceOptions } from './io/source-options.ts';
 export type { ModelManifest } from './model/manifest.ts';
 export { type Model, type ModelOptions, openModel } from './model/open-model.ts';
 export type { Provider } from './model/protocol.ts';

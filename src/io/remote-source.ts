@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import { AbortedError, SourceError } from '../core/errors.ts';
 import type { ByteSource } from '../core/ports.ts';
@@ -38,17 +39,22 @@ export async function openRemoteSource(
     opened: Opened | null,
     signal: AbortSignal | undefined,
   ): Promise<ReceivedRange & Opened> => {
-    const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
-    const attempt = () => requestOnce(transport, { offset, length, opened, stallMs, stop });
-    return retry(attempt, {
-      url,
-      attempts: options.attempts ?? 6,
-      backoffMs: options.backoffMs ?? 200,
-      signal: stop,
-      onRetry: () => {
-        counters.retries++;
-      },
-    });
+    const stop = new AbortController();
+    const unlink = linkSignals([closing.signal, signal], stop);
+    const attempt = () => requestOnce(transport, { offset, length, opened, stallMs, stop: stop.signal });
+    try {
+      return await retry(attempt, {
+        url,
+        attempts: options.attempts ?? 6,
+        backoffMs: options.backoffMs ?? 200,
+        signal: stop.signal,
+        onRetry: () => {
+          counters.retries++;
+        },
+      });
+    } finally {
+      unlink();
+    }
   };
 
   let head: ReceivedRange & Opened;
@@ -95,6 +101,24 @@ export async function openRemoteSource(
       reads.close();
       transport.close();
     },
+  };
+}
+
+/**
+ * Aborts `target` with the first of several signals, until the returned function is called. `AbortSignal.any` would do,
+ * but in Node 20 what it makes stays in memory as long as its longest-lived signal.
+ */
+function linkSignals(signals: readonly (AbortSignal | undefined)[], target: AbortController): () => void {
+  const stop = () => target.abort();
+  const given = signals.filter((signal) => signal !== undefined);
+  for (const signal of given) {
+    if (signal.aborted) stop();
+    // One listener a request under way is no leak.
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', stop, { once: true });
+  }
+  return () => {
+    for (const signal of given) signal.removeEventListener('abort', stop);
   };
 }
 
