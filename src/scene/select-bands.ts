@@ -78,7 +78,10 @@ function matchPreset(info: GeoTiffInfo, name: string): BandTriple {
       name,
     );
   }
-  const named = preset.names?.map((names) => names.map((n) => findByName(info, n)).find((i) => i !== null));
+  // Only what the file itself calls its bands: many files of other orders are marked RGB as a whole.
+  const named = preset.names?.map((names) =>
+    names.map((n) => findByName(info.bandNames, n)).find((i) => i !== null),
+  );
   if (named?.every((index) => index !== undefined)) {
     return named.map((index) => index! + 1) as [number, number, number];
   }
@@ -143,7 +146,7 @@ function resolveBand(info: GeoTiffInfo, ref: BandRef): number {
     const hint = info.bands === 1 ? '; to see one band as grey give --bands 1,1,1' : '';
     throw bandError(`${info.url} has no band ${ref}: its bands are 1 to ${info.bands}${hint}`, ref);
   }
-  const index = findByName(info, String(ref));
+  const index = findByName(namesOf(info), String(ref));
   if (index !== null) return index;
   const names = namesOf(info);
   const known = names.flatMap((name, i) => (name === null ? [] : [`${i + 1} ${name}`]));
@@ -154,8 +157,8 @@ function resolveBand(info: GeoTiffInfo, ref: BandRef): number {
 }
 
 /** The band with this name, else the only one whose name begins with this word; `null` if there is none. */
-function findByName(info: GeoTiffInfo, wanted: string): number | null {
-  const names = namesOf(info).map((name) => name?.trim().toLowerCase() ?? null);
+function findByName(bandNames: readonly (string | null)[], wanted: string): number | null {
+  const names = bandNames.map((name) => name?.trim().toLowerCase() ?? null);
   const text = wanted.trim().toLowerCase();
   const exact = names.indexOf(text);
   if (exact >= 0) return exact;

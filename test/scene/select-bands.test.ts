@@ -62,6 +62,11 @@ describe('a preset', () => {
     expect(numbers(file(bandNames), name)).toEqual(expected);
   });
 
+  test('is not misled by a file of another order that is marked RGB', () => {
+    expect(numbers(file(4, { photometric: 'RGB' }), 'gaofen2')).toEqual([3, 2, 1]);
+    expect(numbers(file(4, { photometric: 'RGB' }), 'rgb')).toEqual([1, 2, 3]);
+  });
+
   test('leaves alpha out of the count', () => {
     expect(numbers(file(5, { bitsPerSample: 8, alphaBand: 4 }), 'gid')).toEqual([2, 3, 4]);
   });
