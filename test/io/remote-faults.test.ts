@@ -8,7 +8,10 @@ import { patternBytes } from './byte-source-conformance.ts';
 
 const MIB = 1024 * 1024;
 const BYTES = patternBytes(6 * MIB);
-const QUICK: OpenSourceOptions = { backoffMs: 5, stallMs: 600, attempts: 4 };
+const QUICK: OpenSourceOptions = { backoffMs: 5, attempts: 4 };
+/** For servers that say nothing. On a busy machine others may seem so, too. */
+const IMPATIENT = { stallMs: 600 };
+const SILENT = new Set(['silence', 'stall', 'trickle']);
 
 let server: FaultServer;
 beforeAll(async () => {
@@ -62,18 +65,26 @@ describe.each(KINDS)('$kind: what may pass is tried again', ({ url, options }) =
 
   test.each(passing)('%s, on opening and on reading', async (_, fault) => {
     server.fault = (__, nth) => (nth === 0 || nth === 2 || nth === 3 ? fault : null);
-    const source = await openByteSource(url(), options());
+    const silent = SILENT.has(fault.kind);
+    const source = await openByteSource(url(), {
+      ...options(),
+      attempts: 8,
+      ...(silent && IMPATIENT),
+    });
     const got = await source.read(3 * MIB, 500_000);
     expect(Buffer.compare(got, BYTES.subarray(3 * MIB, 3 * MIB + 500_000))).toBe(0);
-    expect(source.stats).toMatchObject({ requests: 5, retries: 3 });
-    expect(server.seen).toHaveLength(5);
+    const { requests, retries } = source.stats;
+    expect(requests).toBe(server.seen.length);
+    expect(requests).toBe(retries + 2);
+    if (silent) expect(retries).toBeGreaterThanOrEqual(3);
+    else expect(retries).toBe(3);
     await source.close();
   });
 
   test.each(passing)('%s that does not pass ends as one error, in time', async (_, fault) => {
     server.fault = () => fault;
     const started = performance.now();
-    const error = await failureOf(openByteSource(url(), options()));
+    const error = await failureOf(openByteSource(url(), { ...options(), ...IMPATIENT }));
     expect(performance.now() - started).toBeLessThan(8000);
     expect(error.message).toMatch(/scene\.tif: .*, 4 times; /);
     // A server that spoils each answer will not be better later; one that is down may be.
