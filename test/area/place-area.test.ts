@@ -210,7 +210,7 @@ describe('placeArea', () => {
     );
     for (const grid of grids) {
       const whole = maskOf(place(boxArea([179, 8.4, -179.5, 8.9]), grid), grid);
-      expect(maskOf(place(cut, grid), grid)).toEqual(whole);
+      expect(Buffer.compare(maskOf(place(cut, grid), grid), whole)).toBe(0);
       const project = createProjector(grid.crs!);
       const expected = whole.map((_, i) => {
         const at = applyAffine(grid.transform!, (i % grid.width) + 0.5, Math.floor(i / grid.width) + 0.5);
@@ -218,7 +218,7 @@ describe('placeArea', () => {
         const east = lon < 0 ? lon + 360 : lon;
         return lat > 8.4 && lat < 8.9 && east > 179 && east < 180.5 ? 1 : 0;
       });
-      expect(whole).toEqual(expected);
+      expect(Buffer.compare(whole, expected)).toBe(0);
       expect(count(whole)).toBeGreaterThan(100);
     }
   });
