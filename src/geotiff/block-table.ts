@@ -1,6 +1,6 @@
 import { TiffTag } from '@cogeotiff/core';
 import { FormatError } from '../core/errors.ts';
-import type { ImageLayout } from './image-layout.ts';
+import { type ImageLayout, nameBlock } from './image-layout.ts';
 import { type BlockSpan, bytesInRow } from './plan-blocks.ts';
 import type { Directory, TiffHeader } from './read-header.ts';
 
@@ -61,11 +61,6 @@ export async function readBlockTable(
     );
   }
   return { offsets, byteCounts, warnings };
-}
-
-/** What errors call a block. */
-export function nameBlock(layout: ImageLayout, block: number, directory: number): string {
-  return `${layout.tiled ? 'tile' : 'strip'} ${block} of image ${directory}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 
 /** A JPEG or WebP block and what must come out of it. */
 export interface PictureBlock {
@@ -39,8 +39,14 @@ export async function decodeJpeg(
   return pixels;
 }
 
+/** Loaded where a file has pictures: decode threads that see none start the sooner. */
+export async function loadSharp() {
+  return (await import('sharp')).default;
+}
+
 /** Decodes one WebP block; alpha is dropped or added to give the number of samples that the tags promise. */
 export async function decodeWebp(block: PictureBlock): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   const { width, height } = await sharp(block.stored).metadata();
   return decodeWithSharp(block.stored, block, width, height, 'alpha');
 }
@@ -56,6 +62,7 @@ async function decodeWithSharp(
   if (width !== block.width || height < block.rows || height > block.fullRows) {
     throw new Error(`a picture of ${width} x ${height} where ${block.width} x ${block.rows} is expected`);
   }
+  const sharp = await loadSharp();
   const image = sharp(stream, { limitInputPixels: block.width * block.fullRows, failOn: 'truncated' });
   const shaped = shapeSamples(image, block.samples, fourth);
   const { data, info } = await shaped.raw().toBuffer({ resolveWithObject: true });
@@ -110,8 +117,8 @@ function dropMarkers(body: Uint8Array): Uint8Array {
   return Buffer.concat(kept);
 }
 
-/** The frame header (SOF) of a JPEG: what it will decode to. */
-function findFrame(stream: Uint8Array) {
+/** The frame header (SOF) of a JPEG: what it will decode to; `sampling` is the first component's, across in the high four bits. */
+export function findFrame(stream: Uint8Array) {
   let at = 2;
   while (at + 9 < stream.length && stream[at] === 0xff) {
     const marker = stream[at + 1]!;
@@ -123,6 +130,7 @@ function findFrame(stream: Uint8Array) {
         height: (stream[at + 5]! << 8) | stream[at + 6]!,
         width: (stream[at + 7]! << 8) | stream[at + 8]!,
         components: stream[at + 9]!,
+        sampling: stream[at + 11] ?? 0,
       };
     }
     at += 2 + (stream[at + 2]! << 8) + stream[at + 3]!;

@@ -3,8 +3,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Piscina } from 'piscina';
 import { WorkerError } from '../core/errors.ts';
-import type { StoredSpan } from './decode-span.ts';
-import type { DecodeJob, DecodeOutcome } from './decode-thread.ts';
+import type { DecodeAnswer, DecodeJob, DecodeOutcome, GatheredJob } from './decode-thread.ts';
 
 /** More threads than this rarely help one reader, whose own thread hands the bytes round. */
 const MOST_THREADS = 8;
@@ -19,6 +18,12 @@ export function defaultDecodeThreads(): number {
 
 /** One pool a size serves the whole process, so that many open files do not mean many threads. */
 const pools = new Map<number, Promise<Piscina>>();
+
+/** Buffers that came back from threads; as many as are under way at once. */
+const spare: ArrayBuffer[] = [];
+const MOST_SPARE = 2 * MOST_THREADS;
+/** Sizes of buffers are multiples of this, so that one fits the next job. */
+const SPARE_UNIT = 512 * 1024;
 
 /** Whether threads of such a pool were started before. */
 export function isPoolStarted(threads: number): boolean {
@@ -35,9 +40,12 @@ export async function decodeInPool(threads: number, job: DecodeJob): Promise<rea
     pool = startPool(threads);
     pools.set(threads, pool);
   }
-  const [spans, buffer] = gather(job.spans);
+  const gathered = gather(job);
   try {
-    return await (await pool).run({ image: job.image, spans }, { transferList: [buffer] });
+    const running = (await pool).run(gathered, { transferList: [gathered.buffer] });
+    const { outcomes, buffer } = (await running) as DecodeAnswer;
+    if (spare.length < MOST_SPARE) spare.push(buffer);
+    return outcomes;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new WorkerError(`${job.image.url}: a decode thread died (${why}); run it again`, { cause });
@@ -63,19 +71,22 @@ async function startPool(threads: number): Promise<Piscina> {
   return pool;
 }
 
-/** Stored bytes side by side in a buffer of their own, which is handed over: the originals share theirs with others. */
-function gather(spans: readonly StoredSpan[]): [StoredSpan[], ArrayBuffer] {
+/** Stored bytes side by side in a buffer that is handed over: the originals share theirs with others. */
+function gather({ image, spans }: DecodeJob): GatheredJob {
   let size = 0;
   for (const { blocks } of spans) for (const { bytes } of blocks) size += bytes?.length ?? 0;
-  const joined = new Uint8Array(size);
+  const fits = spare.findIndex((buffer) => buffer.byteLength >= size);
+  const buffer =
+    spare.splice(fits, fits < 0 ? 0 : 1)[0] ?? new ArrayBuffer(Math.ceil(size / SPARE_UNIT) * SPARE_UNIT);
   let at = 0;
   const moved = spans.map(({ blocks }) => ({
     blocks: blocks.map(({ block, rows, bytes }) => {
       if (bytes === null) return { block, rows, bytes };
-      joined.set(bytes, at);
+      const part = new Uint8Array(buffer, at, bytes.length);
+      part.set(bytes);
       at += bytes.length;
-      return { block, rows, bytes: joined.subarray(at - bytes.length, at) };
+      return { block, rows, bytes: part };
     }),
   }));
-  return [moved, joined.buffer];
+  return { image, spans: moved, buffer };
 }

@@ -1,6 +1,5 @@
-import { nameBlock } from './block-table.ts';
 import { type BlockTables, decodeBlock } from './decode-block.ts';
-import { type ImageLayout, samplesInBlock } from './image-layout.ts';
+import { type ImageLayout, nameBlock, samplesInBlock } from './image-layout.ts';
 import { allocateSamples, type SampleArray, viewSamples } from './sample-array.ts';
 
 /** What all blocks of one image have in common. Plain data: it crosses to threads. */

@@ -9,11 +9,24 @@ export interface DecodeJob {
   readonly spans: readonly StoredSpan[];
 }
 
+/** A {@link DecodeJob} whose stored bytes all lie in one buffer. */
+export interface GatheredJob extends DecodeJob {
+  readonly buffer: ArrayBuffer;
+}
+
 /** What became of one span. */
 export type DecodeOutcome = { readonly samples: SampleArray } | { readonly error: ErrorData };
 
+/** What a thread gives back for a {@link DecodeJob}. */
+export interface DecodeAnswer {
+  /** One a span, in order. */
+  readonly outcomes: readonly DecodeOutcome[];
+  /** The memory that the job's stored bytes came in, for the next job: memory new to a process is slow. */
+  readonly buffer: ArrayBuffer;
+}
+
 /** What runs on a decode thread: one corrupt span spoils no other. */
-export default async function decodeOnThread({ image, spans }: DecodeJob): Promise<unknown> {
+export default async function decodeOnThread({ image, spans, buffer }: GatheredJob): Promise<unknown> {
   const outcomes: DecodeOutcome[] = [];
   for (const span of spans) {
     try {
@@ -22,7 +35,8 @@ export default async function decodeOnThread({ image, spans }: DecodeJob): Promi
       outcomes.push({ error: serializeError(error) });
     }
   }
+  const answer: DecodeAnswer = { outcomes, buffer };
   const buffers = outcomes.flatMap((outcome) => ('samples' in outcome ? [outcome.samples.buffer] : []));
   // Handed over, not copied.
-  return move({ [transferableSymbol]: buffers, [valueSymbol]: outcomes });
+  return move({ [transferableSymbol]: [...buffers, buffer], [valueSymbol]: answer });
 }

@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AbortedError, reviveError } from '../core/errors.ts';
+import { decodeJpegGroup, JPEG_GROUP } from './decode-jpeg-group.ts';
 import { decodeInPool, isPoolStarted } from './decode-pool.ts';
 import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
+import { samplesInBlock } from './image-layout.ts';
 import type { SampleArray } from './sample-array.ts';
 
 /** Decodes the spans of one image, in threads where that pays. */
@@ -12,6 +15,8 @@ export interface SpanDecoder {
    */
   decode(span: StoredSpan, bytes: number, signal?: AbortSignal): Promise<SampleArray>;
 }
+
+const JPEG = 7;
 
 interface Waiting {
   readonly span: StoredSpan;
@@ -41,6 +46,10 @@ export function createSpanDecoder(image: ImageFacts, threads: number): SpanDecod
     queue = [];
     const bytes = turn.reduce((sum, waiting) => sum + waiting.bytes, 0);
     decodedBytes += bytes;
+    if (image.layout.compression === JPEG) {
+      void decodeGroups(image, turn);
+      return;
+    }
     const worthIt =
       threads > 0 && bytes > HERE_BYTES && (isPoolStarted(threads) || decodedBytes > START_BYTES);
     if (!worthIt) {
@@ -84,6 +93,34 @@ async function decodeHere(image: ImageFacts, turn: readonly Waiting[]): Promise<
       waiting.reject(error);
     }
   }
+}
+
+/** JPEG blocks, several a call of libvips, which has threads of its own. */
+async function decodeGroups(image: ImageFacts, turn: readonly Waiting[]): Promise<void> {
+  const { layout } = image;
+  const full = (waiting: Waiting) => {
+    const [first] = waiting.span.blocks;
+    return first!.bytes !== null && (layout.tiled || first!.rows === layout.blockHeight);
+  };
+  const wholes = turn.filter(full);
+  const size = Math.min(JPEG_GROUP, Math.ceil(wholes.length / availableParallelism()));
+  const alone: Waiting[] = turn.filter((waiting) => !full(waiting));
+  const groups = Array.from({ length: Math.ceil(wholes.length / Math.max(1, size)) }, (_, i) =>
+    wholes.slice(i * size, (i + 1) * size),
+  );
+  const decodeGroup = async (group: readonly Waiting[]) => {
+    const blocks = group.map(({ span }) => span.blocks[0]!.bytes!);
+    const pixels = group.length === 1 ? null : await decodeJpegGroup(layout, blocks, image.tables.jpeg);
+    if (pixels === null) await decodeHere(image, group);
+    else {
+      group.forEach(({ span, resolve }, i) => {
+        // Of tiles that reach below the image, what lies in it.
+        const needed = span.blocks[0]!.rows * layout.blockWidth * samplesInBlock(layout);
+        resolve(needed === pixels[i]!.length ? pixels[i]! : pixels[i]!.slice(0, needed));
+      });
+    }
+  };
+  await Promise.all([...groups.map(decodeGroup), decodeHere(image, alone)]);
 }
 
 async function decodeThere(image: ImageFacts, job: readonly Waiting[], threads: number): Promise<void> {
