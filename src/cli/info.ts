@@ -1,6 +1,4 @@
 import { type Command, Option } from 'commander';
-import { formatInspection } from '../pipeline/format-inspection.ts';
-import { inspectScene } from '../pipeline/inspect-scene.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
@@ -39,6 +37,8 @@ export function addInfo(program: Command, { print, signal }: VerbContext): void 
       ),
     )
     .action(async (scene: string[], flags: InfoFlags) => {
+      const { inspectScene } = await import('../pipeline/inspect-scene.ts');
+      const { formatInspection } = await import('../pipeline/format-inspection.ts');
       const { bands, stretch, model, stride, mode } = flags;
       const inspection = await inspectScene(scene.length === 1 ? scene[0]! : scene, {
         ...(bands && { bands }),

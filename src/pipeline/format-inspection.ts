@@ -89,7 +89,8 @@ function noDataOf(d: SceneInspection): string {
 function crsOf(d: SceneInspection): string {
   if (d.crs === null)
     return d.pixelCoordinates ? 'none' : 'none (map coordinates without a coordinate system)';
-  return d.crs.epsg === null ? d.crs.name : `${d.crs.name} (EPSG:${d.crs.epsg})`;
+  const code = `EPSG:${d.crs.epsg}`;
+  return d.crs.epsg === null || d.crs.name === code ? d.crs.name : `${d.crs.name} (${code})`;
 }
 
 function placeOf({ place }: SceneInspection): string {
