@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { intersectWindows, type Window } from '../../src/core/window.ts';
 import { createDecider } from '../../src/stitch/decide.ts';
 import { Strip, stripBytes } from '../../src/stitch/strip.ts';
 
@@ -122,6 +123,65 @@ describe('strip', () => {
         }
         check(frameHeight);
         expect(nextRow).toBe(c.height);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('decides a part of the scene as the whole, with the patches that reach it alone', () => {
+    const shares = fc.tuple(
+      ...([0, 1, 2, 3] as const).map(() => fc.double({ min: 0, max: 0.999, noNaN: true })),
+    );
+    fc.assert(
+      fc.property(cases, shares, (c, [u = 0, v = 0, w = 0, h = 0]) => {
+        const frameWidth = Math.ceil(c.width / c.window) * c.window;
+        const frameHeight = Math.ceil(c.height / c.window) * c.window;
+        const { patches } = bruteForce(c, frameWidth, frameHeight);
+        const ids = Array.from({ length: c.channels }, (_, i) => i);
+        const [x, y] = [Math.floor(u * c.width), Math.floor(v * c.height)];
+        const part = {
+          x,
+          y,
+          width: 1 + Math.floor(w * (c.width - x)),
+          height: 1 + Math.floor(h * (c.height - y)),
+        };
+        const decide = (window: Window, reaching: typeof patches) => {
+          const strip = new Strip({ ...c, frameWidth, frameHeight });
+          const decider = createDecider(strip, window, ids);
+          const out = { classes: [] as number[], confidence: [] as number[] };
+          const take = (untilY: number) => {
+            for (const tileRow of strip.release(untilY)) {
+              const rows = decider.decide(tileRow);
+              if (rows === null) continue;
+              expect(rows.y * window.width).toBe(out.classes.length);
+              out.classes.push(...rows.classes);
+              out.confidence.push(...rows.confidence);
+            }
+          };
+          for (const patch of reaching) {
+            take(patch.y);
+            strip.add(patch.x, patch.y, patch.scores, patch.weight);
+          }
+          take(frameHeight);
+          return out;
+        };
+        const whole = decide({ x: 0, y: 0, width: c.width, height: c.height }, patches);
+        const reaching = patches.filter((p) =>
+          intersectWindows({ x: p.x, y: p.y, width: c.window, height: c.window }, part),
+        );
+        const cut = (values: readonly number[]) =>
+          values.filter((_, i) => {
+            const [column, row] = [i % c.width, Math.floor(i / c.width)];
+            return column >= x && column < x + part.width && row >= y && row < y + part.height;
+          });
+        expect(decide(part, reaching)).toEqual({
+          classes: cut(whole.classes),
+          confidence: cut(whole.confidence),
+        });
+        // Without any patch there is no answer.
+        const none = decide(part, []);
+        expect(new Set(none.classes)).toEqual(new Set([255]));
+        expect(new Set(none.confidence)).toEqual(new Set([0]));
       }),
       { numRuns: 60 },
     );
