@@ -49,8 +49,15 @@ DEFAULTS = {
 }
 
 
+def load_recipe(path: Path) -> dict[str, Any]:
+    """A recipe's fields; a later round names in `extends` the recipe it changes."""
+    recipe = json.loads(path.read_text())
+    base = recipe.pop("extends", None)
+    return {**load_recipe(path.parent / base), **recipe} if base else recipe
+
+
 def read_recipe(path: Path, overrides: list[str]) -> dict[str, Any]:
-    recipe = {**DEFAULTS, **json.loads(path.read_text())}
+    recipe = {**DEFAULTS, **load_recipe(path)}
     for item in overrides:
         key, value = item.split("=", 1)
         if key not in recipe:
