@@ -184,6 +184,7 @@ async function requestOnce(
 /** Settles as `work` does, or as soon as `signal` fires, for work that does not heed it at every step. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     work.then(resolve, reject);
   });

@@ -35,8 +35,11 @@ export function createS3Transport(url: string, options: S3Options): Transport {
       { abortSignal: signal },
     );
     const body = answer.Body instanceof Readable ? answer.Body : Readable.from([]);
+    // Whoever reads the body learns of its end; for whoever does not, that is no failure.
+    body.on('error', () => undefined);
     // The SDK heeds the signal until the headers have come.
     signal.addEventListener('abort', () => body.destroy(), { once: true });
+    if (signal.aborted) body.destroy();
     return {
       status: answer.$metadata.httpStatusCode ?? 0,
       contentRange: answer.ContentRange ?? null,
@@ -47,10 +50,7 @@ export function createS3Transport(url: string, options: S3Options): Transport {
       lastModified: answer.LastModified?.toUTCString() ?? null,
       versionId: answer.VersionId ?? null,
       body,
-      discard: () => {
-        body.on('error', () => undefined);
-        body.destroy();
-      },
+      discard: () => void body.destroy(),
     };
   };
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { describe } from 'vitest';
+import { describe, vi } from 'vitest';
 import { startFaultServer } from '../support/http-fault-server.ts';
 import { needTool } from '../support/need-tool.ts';
 import { startS3Store } from '../support/radosgw.ts';
@@ -43,9 +43,8 @@ describe.skipIf(!needTool('radosgw'))('with a real S3 server', () => {
     async () => {
       const store = await startS3Store();
       await store.client.send(new CreateBucketCommand({ Bucket: 'scenes' }));
-      const before = { ...process.env };
-      process.env.AWS_ACCESS_KEY_ID = store.owner.accessKeyId;
-      process.env.AWS_SECRET_ACCESS_KEY = store.owner.secretAccessKey;
+      vi.stubEnv('AWS_ACCESS_KEY_ID', store.owner.accessKeyId);
+      vi.stubEnv('AWS_SECRET_ACCESS_KEY', store.owner.secretAccessKey);
       const urlOf = (name: string) => `s3://scenes/${name}`;
       return {
         urlOf,
@@ -55,7 +54,7 @@ describe.skipIf(!needTool('radosgw'))('with a real S3 server', () => {
         },
         options: { s3: { endpoint: store.endpoint } },
         async close() {
-          process.env = before;
+          vi.unstubAllEnvs();
           await store.stop();
         },
       };
