@@ -76,7 +76,9 @@ function parametersOf(read: ProjectionDefinition, short: string): [method: numbe
     case 'stere': {
       if (Math.abs(lat0) !== 90) return [14, { ...centre, naturalScale: scale }];
       const trueAt = read.lat_ts === undefined ? lat0 : at(read.lat_ts);
-      return [15, { naturalLatitude: trueAt, poleLongitude: lon0, naturalScale: scale, ...offsets }];
+      // Away from the pole, the scale at the pole follows from the parallel of true scale.
+      const naturalScale = Math.abs(trueAt) === 90 ? scale : 1;
+      return [15, { naturalLatitude: trueAt, poleLongitude: lon0, naturalScale, ...offsets }];
     }
     case 'sterea':
       return [16, natural];

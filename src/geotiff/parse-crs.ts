@@ -9,7 +9,6 @@ export interface ProjectionDefinition {
   readonly projName: string;
   /** All names of the projection. */
   readonly names: readonly string[];
-  readonly title?: string;
   readonly a: number;
   readonly b: number;
   readonly rf: number;
@@ -52,15 +51,13 @@ export async function parseCrs(text: string, pointer: string): Promise<Crs> {
   if (/^(OGC:)?CRS84$/i.test(given)) return (await crsFromEpsg(4326))!;
   const isProj4 = /^\+proj=/.test(given);
   if (!isProj4 && !/^[A-Z_]+\s*\[/i.test(given)) throw refuse('is no coordinate reference system');
-  let read: ProjectionDefinition;
-  try {
-    read = readDefinition(given);
-  } catch (cause) {
-    throw refuse('is not understood', cause);
-  }
-  const named = isProj4 ? null : Number(/^EPSG:(\d+)$/.exec(read.title ?? '')?.[1] ?? Number.NaN) || null;
-  const known = named === null ? null : await crsFromEpsg(named);
   const ownName = isProj4 ? given : /\[\s*"([^"]+)"/.exec(given)?.[1];
+  // What stands last belongs to the whole.
+  const id = /(?:AUTHORITY\s*\[\s*"EPSG"\s*,\s*"(\d+)"|ID\s*\[\s*"EPSG"\s*,\s*(\d+))\s*\]\s*\]\s*$/i.exec(
+    given,
+  );
+  const named = id === null ? null : Number(id[1] ?? id[2]);
+  const known = named === null ? null : await crsFromEpsg(named);
   if (known !== null) return { ...known, name: ownName ?? known.name };
   // GDAL writes what WKT has no words for beside it.
   const extension = isProj4 ? undefined : /EXTENSION\s*\[\s*"PROJ4"\s*,\s*"([^"]+)"/i.exec(given)?.[1];
@@ -68,10 +65,18 @@ export async function parseCrs(text: string, pointer: string): Promise<Crs> {
     const crs = await parseCrs(extension, pointer);
     return { ...crs, name: ownName ?? crs.name };
   }
+  let read: ProjectionDefinition;
+  try {
+    read = readDefinition(given);
+  } catch (cause) {
+    throw refuse('is not understood', cause);
+  }
   const short = shortNameOf(read);
   if (short === null || short === 'identity' || short === 'geocent') {
     throw refuse('is neither projected nor geographic');
   }
+  if (!isProj4 && !WKT_PROJECTIONS.has(short))
+    throw refuse('is WKT of a projection that is not read from WKT');
   const kind = short === 'longlat' ? 'geographic' : 'projected';
   if (kind === 'geographic' && /UNIT\s*\[\s*"(grad|gon|rad)/i.test(given)) {
     throw refuse('counts in units other than degrees, which is not supported');
@@ -85,6 +90,11 @@ export async function parseCrs(text: string, pointer: string): Promise<Crs> {
     geoKeys: null,
   };
 }
+
+/** Projections whose WKT proj4 reads as PROJ does; of others it mistakes one parallel for another, silently. */
+const WKT_PROJECTIONS: ReadonlySet<string> = new Set([
+  ...['longlat', 'utm', 'tmerc', 'merc', 'lcc', 'aea', 'laea', 'stere', 'sterea', 'sinu', 'moll', 'aeqd'],
+]);
 
 /** The system of an EPSG code, or `null` if it is not known. */
 async function crsFromEpsg(epsg: number): Promise<Crs | null> {
@@ -108,6 +118,8 @@ export function readDefinition(definition: string): ProjectionDefinition {
 
 /** The name that stands after `+proj=`. */
 export function shortNameOf(read: ProjectionDefinition): string | null {
+  // Two names of one transform to proj4; a local system goes by the second.
+  if (read.names.includes('longlat')) return read.projName === 'identity' ? 'identity' : 'longlat';
   return read.names.filter((name) => /^[a-z][a-z0-9_]*$/.test(name)).at(-1) ?? null;
 }
 
@@ -132,7 +144,9 @@ function writeProj4(read: ProjectionDefinition, short: string, wkt: string): str
     for (const [name, value] of Object.entries({ ...angles, lonc: read.longc, alpha: read.alpha })) {
       if (typeof value === 'number' && Number.isFinite(value)) parts.push(`+${name}=${inDegrees(value)}`);
     }
-    parts.push(`+k=${read.k0 ?? 1}`, `+x_0=${read.x0 ?? 0}`, `+y_0=${read.y0 ?? 0}`);
+    // With a parallel of true scale, the scale elsewhere follows from it.
+    if (read.lat_ts === undefined) parts.push(`+k=${read.k0 ?? 1}`);
+    parts.push(`+x_0=${read.x0 ?? 0}`, `+y_0=${read.y0 ?? 0}`);
   }
   const shift = (read.datum_params ?? []).map(Number);
   const isWgs84 = read.datumCode === 'wgs84' || read.datumCode === 'WGS84';

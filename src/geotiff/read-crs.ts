@@ -12,6 +12,7 @@ export interface CrsReading {
 const PROJECTED = 1;
 const GEOGRAPHIC = 2;
 const USER_DEFINED = 32767;
+const POLAR_STEREOGRAPHIC = 15;
 
 /** Linear units by EPSG code, in metres. */
 const METRES: Readonly<Record<number, number>> = { 9001: 1, 9002: 0.3048, 9003: 1200 / 3937, 9036: 1000 };
@@ -127,7 +128,14 @@ async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number |
     errors.CRSNotSupported || errors.conversionNotSupported || errors.coordinateTransformationNotSupported;
   const proj4 = repairProj4(result.proj4, epsg);
   const flat = proj4.includes('+proj=longlat');
-  if (unknown || flat !== (kind === 'geographic') || !(factor.x > 0) || factor.x !== factor.y) return null;
+  if (
+    unknown ||
+    proj4.includes('+proj=geocent') ||
+    flat !== (kind === 'geographic') ||
+    !(factor.x > 0) ||
+    factor.x !== factor.y
+  )
+    return null;
   if (kind === 'geographic') {
     // Units other than degrees have no place in a proj4 definition of longitude and latitude.
     return Math.abs(factor.x - 1) < 1e-9 ? { proj4, metresPerUnit: null } : null;
@@ -136,8 +144,22 @@ async function defineProj4(keys: GeoKeyValues, kind: Crs['kind'], epsg: number |
   // file says of its unit goes before what its code implies, as in GDAL.
   const implied = Number(/\+to_meter=(\S+)/.exec(proj4)?.[1] ?? factor.x);
   const metresPerUnit = unitOf(keys) ?? implied;
-  const bare = proj4.replace(/\s*\+(units|to_meter)=\S+/g, '');
+  const turned = epsg === null ? turnPole(proj4, keys) : proj4;
+  const bare = turned.replace(/\s*\+(units|to_meter)=\S+/g, '');
   return { proj4: metresPerUnit === 1 ? bare : `${bare} +to_meter=${metresPerUnit}`, metresPerUnit };
+}
+
+/**
+ * Polar stereographic by its keys: its longitude is that which points down from the pole, and a latitude other than the
+ * pole's is that of true scale. The library knows neither.
+ */
+function turnPole(proj4: string, keys: GeoKeyValues): string {
+  if (keyNumber(keys, TiffTagGeo.ProjMethodGeoKey) !== POLAR_STEREOGRAPHIC) return proj4;
+  const down = keyNumber(keys, TiffTagGeo.ProjStraightVertPoleLongGeoKey) ?? 0;
+  const latitude = keyNumber(keys, TiffTagGeo.ProjNatOriginLatGeoKey) ?? 90;
+  const bare = proj4.replace(/\s*\+(lat_0|lat_ts|lon_0)=\S+/g, '');
+  const pole = latitude < 0 ? -90 : 90;
+  return `${bare} +lat_0=${pole}${latitude === pole ? '' : ` +lat_ts=${latitude}`} +lon_0=${down}`;
 }
 
 /** The keys under the names that the library knows, without those that would mislead it. */
@@ -159,7 +181,7 @@ function namedKeys(keys: GeoKeyValues, kind: Crs['kind'], epsg: number | null): 
 /** What the library's definitions lack or have too much of. */
 function repairProj4(definition: string, epsg: number | null): string {
   // Rasters count x to the east and y to the north, whatever order a system's own axes have.
-  let proj4 = definition.replace(/\s*\+axis=\S+/g, '').trim();
+  let proj4 = definition.replace(/\s*\+(axis=\S+|\w+=undefined)/g, '').trim();
   // Polar stereographic comes without its pole, which proj4 then takes for the equator.
   const polar = /\+proj=stere\b/.test(proj4) && !/\+lat_0=/.test(proj4);
   const latitude = polar ? /\+lat_ts=(-?[\d.]+)/.exec(proj4)?.[1] : undefined;
