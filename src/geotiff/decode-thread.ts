@@ -1,4 +1,4 @@
-import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { parentPort } from 'node:worker_threads';
 import { type ErrorData, serializeError } from '../core/errors.ts';
 import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
 import type { SampleArray } from './sample-array.ts';
@@ -9,16 +9,18 @@ export interface DecodeJob {
   readonly spans: readonly StoredSpan[];
 }
 
-/** A {@link DecodeJob} whose stored bytes all lie in one buffer. */
+/** A {@link DecodeJob} as it crosses to a thread: all stored bytes lie in one buffer. */
 export interface GatheredJob extends DecodeJob {
+  readonly id: number;
   readonly buffer: ArrayBuffer;
 }
 
 /** What became of one span. */
 export type DecodeOutcome = { readonly samples: SampleArray } | { readonly error: ErrorData };
 
-/** What a thread gives back for a {@link DecodeJob}. */
+/** What a thread gives back for a {@link GatheredJob}. */
 export interface DecodeAnswer {
+  readonly id: number;
   /** One a span, in order. */
   readonly outcomes: readonly DecodeOutcome[];
   /** The memory that the job's stored bytes came in, for the next job: memory new to a process is slow. */
@@ -26,17 +28,24 @@ export interface DecodeAnswer {
 }
 
 /** What runs on a decode thread: one corrupt span spoils no other. */
-export default async function decodeOnThread({ image, spans, buffer }: GatheredJob): Promise<unknown> {
+async function answerJob({ id, image, spans, buffer }: GatheredJob): Promise<void> {
   const outcomes: DecodeOutcome[] = [];
+  const buffers: ArrayBuffer[] = [buffer];
   for (const span of spans) {
     try {
-      outcomes.push({ samples: await decodeSpan(image, span) });
+      const samples = await decodeSpan(image, span);
+      outcomes.push({ samples });
+      buffers.push(samples.buffer);
     } catch (error) {
       outcomes.push({ error: serializeError(error) });
     }
   }
-  const answer: DecodeAnswer = { outcomes, buffer };
-  const buffers = outcomes.flatMap((outcome) => ('samples' in outcome ? [outcome.samples.buffer] : []));
-  // Handed over, not copied.
-  return move({ [transferableSymbol]: [...buffers, buffer], [valueSymbol]: answer });
+  const answer: DecodeAnswer = { id, outcomes, buffer };
+  parentPort?.postMessage(answer, buffers);
 }
+
+// One job after the other: a job that waits, for a module to load, is not to be mixed with the next.
+let last: Promise<void> = Promise.resolve();
+parentPort?.on('message', (job: GatheredJob) => {
+  last = last.then(() => answerJob(job));
+});
