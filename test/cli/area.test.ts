@@ -38,7 +38,10 @@ describe('areas on the command line', () => {
     };
     expect(middle.lon).toBeLessThan(0);
     const box = [middle.lon - 0.002, middle.lat - 0.001, middle.lon + 0.002, middle.lat + 0.001];
-    expect((await segment('bbox', ...model, '--bbox', box.join(','))).status).toBe(0);
+    expect(await segment('bbox', ...model, '--bbox', box.join(','))).toMatchObject({
+      status: 0,
+      failure: null,
+    });
     const boxed = await readRun('bbox');
     expect(boxed.area).toMatchObject({ kind: 'bbox', bbox: box });
 
