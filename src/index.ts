@@ -28,8 +28,12 @@ export {
   WorkerError,
 } from './core/errors.ts';
 export type { Grid } from './core/grid.ts';
+export { createPixelPlacer, isPlaced, type PixelPlacer } from './core/place-pixels.ts';
+export type { ControlPoint, PolynomialOrder, PolynomialWarp } from './core/polynomial-warp.ts';
 export type { ByteSource, ScenePixels, SourceStats, VectorSink } from './core/ports.ts';
 export type { ClassRows, PixelBlock } from './core/raster.ts';
+export type { Rpc, RpcWarp } from './core/rpc.ts';
+export type { Warp } from './core/warp.ts';
 export { intersectWindows, type Window } from './core/window.ts';
 export { formatEvaluation } from './evaluate/format-evaluation.ts';
 export type { Evaluation, ScoreOptions } from './evaluate/score.ts';
@@ -70,6 +74,8 @@ export { FRUSTUM_VERSION } from './pipeline/version.ts';
 export { BAND_PRESETS, type BandPreset } from './scene/band-presets.ts';
 export type { Corner, SceneDescription } from './scene/describe-scene.ts';
 export { type OpenSceneOptions, openScene, type Scene } from './scene/open-scene.ts';
+export type { PlaceOptions } from './scene/place/place-options.ts';
+export type { PlaceRecord } from './scene/place/place-record.ts';
 export type { SceneFile } from './scene/scene-file.ts';
 export type { SceneMetadata } from './scene/scene-metadata.ts';
 export type { BandChoice } from './scene/select-bands.ts';

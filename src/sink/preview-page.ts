@@ -1,4 +1,5 @@
 import type { Grid } from '../core/grid.ts';
+import { measurePixel } from '../core/place-pixels.ts';
 import type { TextStyle, Typeface } from './preview-text.ts';
 import { sizeThumbnail, type ThumbnailSize } from './preview-thumbnail.ts';
 
@@ -144,10 +145,10 @@ function formatShare(share: number): string {
 
 /** A round length of at most a third of the picture, at the right of its caption; none without metres. */
 function drawScaleBar(grid: Grid, panel: Placement, typeface: Typeface): string {
-  const { transform, crs } = grid;
-  if (transform === null || crs?.metresPerUnit == null || panel.width < SCALE_BAR_WIDTH) return '';
-  const metresPerPixel =
-    (Math.hypot(transform.a, transform.d) * crs.metresPerUnit * grid.width) / panel.width;
+  const { crs } = grid;
+  const [pixel] = measurePixel(grid) ?? [];
+  if (pixel === undefined || crs?.metresPerUnit == null || panel.width < SCALE_BAR_WIDTH) return '';
+  const metresPerPixel = (pixel * crs.metresPerUnit * grid.width) / panel.width;
   const most = (metresPerPixel * panel.width) / 3;
   const power = 10 ** Math.floor(Math.log10(most));
   const metres = power * (most >= 5 * power ? 5 : most >= 2 * power ? 2 : 1);

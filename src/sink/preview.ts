@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { type LandCoverClass, NODATA_CLASS, parseColor } from '../core/classes.ts';
 import type { Grid } from '../core/grid.ts';
+import { measurePixel } from '../core/place-pixels.ts';
 import type { ScenePixels } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
@@ -112,10 +113,11 @@ function legendOf(classes: readonly LandCoverClass[], counts: Float64Array): Leg
     .sort((p, q) => q.share - p.share);
 }
 
-function describeGrid({ width, height, transform, crs }: Grid): string {
+function describeGrid(grid: Grid): string {
+  const { width, height, crs } = grid;
   const size = `${width} × ${height} pixels`;
-  if (transform === null || crs === null) return `${size}  ·  not georeferenced`;
-  const pixel = Math.hypot(transform.a, transform.d);
+  const [pixel] = measurePixel(grid) ?? [];
+  if (pixel === undefined || crs === null) return `${size}  ·  not georeferenced`;
   const unit = crs.metresPerUnit === null ? '°' : ' m';
   const ground = Number((pixel * (crs.metresPerUnit ?? 1)).toPrecision(3));
   return `${size} of ${ground}${unit}  ·  ${crs.name}`;
