@@ -194,7 +194,7 @@ describe.skipIf(!needTool('gdal-python'))('scenes without an affine transform', 
       model: 'models/sfrnet-mini-synth',
       outDir: join(folder, 'run'),
       bands: [2, 3, 4],
-      stride: 512,
+      stride: 128,
     } as const;
     const warnings: string[] = [];
     const report = await segment(options, { onWarning: (message) => warnings.push(message) });
@@ -249,7 +249,7 @@ describe.skipIf(!needTool('gdal-python'))('scenes without an affine transform', 
       outDir: join(folder, 'run2'),
       bands: [2, 3, 4],
       sampling: 'pyramid',
-      stride: 512,
+      stride: 128,
       preview: false,
     });
     expect(report.scene.place).toMatchObject({
