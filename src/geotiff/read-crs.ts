@@ -25,7 +25,8 @@ export async function readCrs(url: string, raw: GeoKeys, keys: GeoKeyValues): Pr
   const modelType = keyNumber(keys, TiffTagGeo.GTModelTypeGeoKey);
   const projectedCode = epsgOf(keys, TiffTagGeo.ProjectedCRSGeoKey);
   const geographicCode = epsgOf(keys, TiffTagGeo.GeodeticCRSGeoKey);
-  const inWords = await readEsriText(url, keys);
+  const named = projectedCode !== null || modelType === GEOGRAPHIC;
+  const inWords = named ? null : await readEsriText(url, keys);
   if (inWords !== null) return { crs: { ...inWords, geoKeys: raw }, warnings: [] };
   const kind = kindOf(modelType, keys);
   if (kind === null) {
