@@ -58,6 +58,11 @@ describe('shipped models', () => {
 
   it('know the land of another continent than they were trained on', { timeout: 300_000 }, async () => {
     const scores = await score('sfrnet-mini-earth', await writeEarthScene(dir), [0, 5]);
-    expect(scores.overallAccuracy).toBeGreaterThan(0.75);
+    // What gradient-boosted trees on widely filtered colours were recorded at; their mean is over six groups (see the card).
+    expect(scores.overallAccuracy).toBeGreaterThan(0.85);
+    const builtUp = 1;
+    const ious = scores.classes.filter(({ id, truthPixels }) => truthPixels > 0 && id !== builtUp);
+    expect(ious).toHaveLength(6);
+    expect(ious.reduce((sum, { iou }) => sum + (iou ?? 0), 0) / 6).toBeGreaterThan(0.48);
   });
 });
