@@ -1,4 +1,4 @@
-import { isFrustumError, UnsupportedError } from '../core/errors.ts';
+import { isFrustumError, SourceError, UnsupportedError } from '../core/errors.ts';
 import type { ByteSource } from '../core/ports.ts';
 import { openFileSource } from './file-source.ts';
 import { createHttpTransport } from './http-transport.ts';
@@ -20,7 +20,8 @@ export interface OpenSourceOptions extends SourceOptions {
  */
 export async function openByteSource(url: string, options: OpenSourceOptions = {}): Promise<ByteSource> {
   const path = localPathOf(url);
-  if (path !== null) return openFileSource(url, path);
+  if (path !== null)
+    return openFileSource(url, path).catch((error) => Promise.reject(lessSlashes(url, error)));
   const scheme = schemeOf(url);
   switch (scheme) {
     case 'http':
@@ -37,6 +38,18 @@ export async function openByteSource(url: string, options: OpenSourceOptions = {
         { feature: `${scheme}: sources`, hint: 'give a path, an http(s): or an s3: URL' },
       );
   }
+}
+
+/** A missing file that looks like a URL with too few slashes is hardly a file, and may hold a password. */
+function lessSlashes(url: string, error: unknown): unknown {
+  const scheme = /^(https?|s3):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined || !isFrustumError(error) || error.tag !== 'SourceError') return error;
+  const { status } = error;
+  if (status !== 'ENOENT' && status !== 'ENOTDIR') return error;
+  return new SourceError(
+    `no file has the name given, which begins with ${scheme}: but is no URL; expected ${scheme}://, with two slashes, or the path of a file`,
+    { url: `${scheme}:`, status },
+  );
 }
 
 /** How sources say that there is nothing; stores say 403 of missing objects to those who may not list them. */

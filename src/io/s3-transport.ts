@@ -4,6 +4,7 @@ import { SourceError } from '../core/errors.ts';
 import { explainS3Failure, isRangeBeyondEnd } from './s3-failure.ts';
 import type { S3Options } from './source-options.ts';
 import type { Counters, RangeAnswer, RangeRequest, Transport } from './transport.ts';
+import { withoutSecrets } from './urls.ts';
 
 /**
  * Ranges of an S3 object by `GetObject`. Credentials, region and endpoint come from the AWS SDK's default chain
@@ -19,6 +20,7 @@ export function createS3Transport(url: string, options: S3Options): Transport {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const anonymous = options.anonymous ?? /^(yes|true|1)$/i.test(process.env.AWS_NO_SIGN_REQUEST ?? '');
   const client = new S3Client(clientConfig(options, anonymous));
+  preferPathStyle(client, options.pathStyle);
   const payer = options.requesterPays ?? process.env.AWS_REQUEST_PAYER?.toLowerCase() === 'requester';
 
   const send = async ({ offset, length, expected, signal }: RangeRequest): Promise<RangeAnswer> => {
@@ -74,7 +76,6 @@ export function createS3Transport(url: string, options: S3Options): Transport {
 function clientConfig(options: S3Options, anonymous: boolean): S3ClientConfig {
   const environment = process.env;
   const endpoint = options.endpoint ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
-  const pathStyle = options.pathStyle ?? endpoint !== undefined;
   // Most stores other than AWS know no regions, yet a signature needs one.
   const region =
     options.region ??
@@ -85,7 +86,6 @@ function clientConfig(options: S3Options, anonymous: boolean): S3ClientConfig {
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    forcePathStyle: pathStyle,
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
     ...(anonymous && {
@@ -95,9 +95,23 @@ function clientConfig(options: S3Options, anonymous: boolean): S3ClientConfig {
   };
 }
 
+/**
+ * Stores other than AWS seldom have a host name for each bucket. Whether it is another store is known only where the SDK
+ * has looked everywhere, also into profiles (`endpoint_url`).
+ */
+function preferPathStyle(client: S3Client, pathStyle: boolean | undefined): void {
+  const resolve = client.config.endpointProvider;
+  client.config.endpointProvider = (place, context) => {
+    const told = pathStyle ?? place.Endpoint !== undefined;
+    // Names of buckets that no host can have already go into the path.
+    return resolve({ ...place, ForcePathStyle: place.ForcePathStyle === true || told }, context);
+  };
+}
+
 function parseS3Url(url: string) {
   const match = /^s3:\/\/([^/]*)\/(.*?)(?:\?versionId=([^&]*))?$/is.exec(url);
   const [bucket, key, versionId] = [match?.[1] ?? '', match?.[2] ?? '', match?.[3] ?? null];
+  const open = withoutSecrets(url);
   if (bucket.includes('@') || bucket.includes(':')) {
     throw new SourceError(
       'An s3: URL has no place for credentials or ports; expected s3://BUCKET/KEY. Credentials come from the AWS environment, a store by its endpoint option',
@@ -106,7 +120,13 @@ function parseS3Url(url: string) {
   }
   if (!/^[a-z0-9][a-z0-9._-]*$/i.test(bucket) || key === '') {
     const what = key === '' ? 'names no object' : 'names no bucket';
-    throw new SourceError(`${url} ${what}; expected s3://BUCKET/KEY`, { url });
+    throw new SourceError(`${open} ${what}; expected s3://BUCKET/KEY`, { url: open });
+  }
+  if (open !== url) {
+    throw new SourceError(
+      `${open}: an s3: URL has no place for a signature; give the signed https: URL as it is, or s3://BUCKET/KEY and credentials from the AWS environment`,
+      { url: open },
+    );
   }
   const shown = versionId === null ? url : `s3://${bucket}/${key}`;
   return { bucket, key, versionId, shown };

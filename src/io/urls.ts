@@ -24,11 +24,14 @@ export function localPathOf(url: string): string | null {
 
 /**
  * A URL fit for messages and records: without query and fragment (signed URLs carry credentials there), user and
- * password. Paths come back as they are, and so do the `?` and `#` that may be part of an S3 key.
+ * password. Paths come back as they are, and so do the `?` and `#` that may be part of an S3 key, up to a signature.
  */
 export function withoutSecrets(url: string): string {
   const scheme = schemeOf(url);
   if (scheme === null || scheme === 'file') return url;
   const anonymous = url.replace(/^([a-z][a-z0-9+.-]+:\/\/)[^/?#]*@/i, '$1');
-  return scheme === 's3' ? anonymous : anonymous.replace(/[?#].*$/s, '');
+  return anonymous.replace(scheme === 's3' ? SIGNED_QUERY : /[?#].*$/s, '');
 }
+
+/** What makes a query of an S3 URL a signature rather than a part of its key. */
+const SIGNED_QUERY = /\?(?=.*(?:X-Amz-|AWSAccessKeyId=|Signature=)).*$/is;

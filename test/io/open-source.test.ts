@@ -132,6 +132,11 @@ describe('what cannot be opened says so', () => {
       ['s3://bucket/', 'names no object'],
       ['s3:///key', 'names no bucket'],
       ['s3://AKIA:secret@bucket/key', 'no place for credentials'],
+      ['s3://bucket?X-Amz-Security-Token=secret', 's3://bucket names no object'],
+      ['s3://bucket/key?X-Amz-Signature=secret', 's3://bucket/key: an s3: URL has no place for a signature'],
+      ['http:/user:secret@host/a', 'with two slashes'],
+      ['https:user:secret@host/a', 'with two slashes'],
+      ['s3:/AKIA:secret@bucket/key', 'with two slashes'],
     ] as const) {
       const error = (await openByteSource(url).catch((caught: Error) => caught)) as Error;
       expect(error).toMatchObject({ tag: 'SourceError', message: expect.stringContaining(says) });
@@ -146,6 +151,7 @@ describe('a URL fit for messages', () => {
     ['https://host/a@b.tif?user@x', 'https://host/a@b.tif'],
     ['http://u:p?@host/a', 'http://u:p'],
     ['s3://bucket/a?b#c.tif', 's3://bucket/a?b#c.tif'],
+    ['s3://bucket/a?b.tif?versionId=1&X-Amz-Signature=c', 's3://bucket/a'],
     ['s3://id:secret@bucket/k', 's3://bucket/k'],
     ['/data/a?b#c@d.tif', '/data/a?b#c@d.tif'],
     ['file:///data/a%20b.tif', 'file:///data/a%20b.tif'],
