@@ -8,7 +8,7 @@ import type { SourceOptions } from '../io/source-options.ts';
 import { withoutSecrets } from '../io/urls.ts';
 import { addCounters } from './add-counters.ts';
 import { joinGrids } from './join-grids.ts';
-import { listSceneFiles } from './list-scene-files.ts';
+import { listOf, listSceneFiles } from './list-scene-files.ts';
 import { measureRange } from './measure-range.ts';
 import { closeFiles, openFiles } from './open-files.ts';
 import type { PlaceOptions } from './place/place-options.ts';
@@ -146,8 +146,8 @@ function sceneOf(
 /** What people call the scene: the list of its files if they gave one, else its first file. */
 export function nameOf(scene: string | readonly string[], firstUrl: string): string {
   const only = typeof scene === 'string' ? scene : scene.length === 1 ? scene[0]! : null;
-  const isList = only !== null && (only.startsWith('@') || /\.(geo)?json$/i.test(only));
-  return isList ? withoutSecrets(only.replace(/^@/, '')) : firstUrl;
+  const list = only === null ? null : listOf(only);
+  return list === null ? firstUrl : withoutSecrets(list);
 }
 
 function clearInvalid(data: Uint8Array, valid: Uint8Array): void {
