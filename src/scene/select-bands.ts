@@ -42,7 +42,7 @@ export function selectBands(info: GeoTiffInfo, choice?: BandChoice): SelectedBan
     );
   }
   const indices = triple.map((ref) => resolveBand(info, ref)) as [number, number, number];
-  return { indices, labels: indices.map((index) => labelOf(info, index)) as [string, string, string] };
+  return { indices, labels: labelsOf(info, indices, triple) };
 }
 
 /**
@@ -183,9 +183,19 @@ function namesOf(info: GeoTiffInfo): readonly (string | null)[] {
   );
 }
 
-function labelOf(info: GeoTiffInfo, index: number): string {
-  const name = namesOf(info)[index] ?? null;
-  return name === null ? String(index + 1) : `${index + 1} ${name}`;
+/** Names that only the photometric interpretation implies are said where the choice agrees with them. */
+function labelsOf(
+  info: GeoTiffInfo,
+  indices: readonly [number, number, number],
+  triple: BandTriple,
+): SelectedBands['labels'] {
+  const implied = namesOf(info);
+  const agrees = indices.every((index, i) => index === i || Number.isNaN(Number(triple[i])));
+  const names = agrees ? implied : info.bandNames;
+  return indices.map((index) => {
+    const name = names[index] ?? null;
+    return name === null ? String(index + 1) : `${index + 1} ${name}`;
+  }) as [string, string, string];
 }
 
 function bandError(message: string, value: unknown): ConfigError {

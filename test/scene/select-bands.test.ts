@@ -67,6 +67,16 @@ describe('a preset', () => {
     expect(numbers(file(4, { photometric: 'RGB' }), 'rgb')).toEqual([1, 2, 3]);
   });
 
+  test('is said without names that the file itself does not give and the choice does not share', () => {
+    const marked = file(4, { photometric: 'RGB' });
+    expect(selectBands(marked, 'gaofen2').labels).toEqual(['3', '2', '1']);
+    expect(selectBands(marked, [4, 1, 2]).labels).toEqual(['4', '1', '2']);
+    expect(selectBands(marked, 'rgb').labels).toEqual(['1 red', '2 green', '3 blue']);
+    expect(selectBands(marked, ['blue', 'green', 'red']).labels).toEqual(['3 blue', '2 green', '1 red']);
+    const named = file(['nir', 'red', 'green', 'blue'], { photometric: 'RGB' });
+    expect(selectBands(named, [4, 3, 2]).labels).toEqual(['4 blue', '3 green', '2 red']);
+  });
+
   test('leaves alpha out of the count', () => {
     expect(numbers(file(5, { bitsPerSample: 8, alphaBand: 4 }), 'gid')).toEqual([2, 3, 4]);
   });
