@@ -129,6 +129,12 @@ function explainBefore(failure: SdkFailure, url: string, cause: unknown): Error 
       { url, status: 'NoRegion', cause },
     );
   }
+  if (failure.code === 'ERR_INVALID_URL') {
+    return new SourceError(
+      `${url} cannot be read: the store's endpoint is no usable URL; check --s3-endpoint, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and endpoint_url of the profile`,
+      { url, status: failure.code, cause },
+    );
+  }
   const code = failure.code ?? (name === 'TimeoutError' ? 'ETIMEDOUT' : null);
   return code === null ? null : connectionFailure(url, 'the store', code, cause);
 }

@@ -62,6 +62,17 @@ test('a store may be said to have a host name for each bucket', async () => {
   expect(server.seen.map(({ path }) => path)).not.toContainEqual(expect.stringContaining('no-such-bucket'));
 });
 
+test('an endpoint that is no URL is said to be none', async () => {
+  vi.stubEnv('AWS_ENDPOINT_URL', 'store.example.org');
+  await expect(
+    openByteSource('s3://land/a.tif', { attempts: 1, s3: { region: 'here-1' } }),
+  ).rejects.toMatchObject({
+    tag: 'SourceError',
+    retryable: false,
+    message: expect.stringMatching(/endpoint is no usable URL; check --s3-endpoint/),
+  });
+});
+
 test.each(['scène ü 1.tif', 'a%20b+c.tif', 'a#b?c&d=e.tif', 'x//y/.tif', "q'(z)!*~.tif"])(
   'a key is taken as it is: %s',
   async (key) => {
