@@ -13,6 +13,9 @@ const HEAD_BYTES = 128 * 1024;
 /** A request that brings less than this within the stall time counts as stalled, so that a trickle ends, too. */
 const STALL_BYTES = 16 * 1024;
 
+/** Node takes longer times for 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 interface Opened extends ObjectState {
   readonly sizeBytes: number;
   readonly versionId: string | null;
@@ -29,7 +32,7 @@ export async function openRemoteSource(
   options: SourceOptions & { readonly signal?: AbortSignal },
 ): Promise<ByteSource> {
   const { url, counters } = transport;
-  const stallMs = options.stallMs ?? 30_000;
+  const stallMs = Math.min(options.stallMs ?? 30_000, LONGEST_TIMER_MS);
   const queue = new PQueue({ concurrency: options.parallel ?? 8 });
   const closing = new AbortController();
 

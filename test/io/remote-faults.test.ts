@@ -383,6 +383,16 @@ describe.each(KINDS)('$kind: requests', ({ url, options }) => {
     await source.close();
   });
 
+  test('may be given any time, also more than timers know', async () => {
+    for (const path of ['/scene.tif', '/bucket/scene.tif']) {
+      server.files.set(path, { bytes: Uint8Array.of(1, 2, 3) });
+    }
+    server.fault = () => ({ kind: 'trickle', everyMs: 20 });
+    const source = await openByteSource(url(), { ...options(), attempts: 1, stallMs: 1e11 });
+    expect(source.sizeBytes).toBe(3);
+    await source.close();
+  });
+
   test('are one to open and to have the head, and are bound to what was opened', async () => {
     const source = await openByteSource(url(), options());
     await Promise.all([source.read(0, 16), source.read(100_000, 20_000)]);
