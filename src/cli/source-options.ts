@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { ConfigError } from '../core/errors.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { parsePositive } from './verb.ts';
 
@@ -47,7 +48,10 @@ export function sourceOptionsOf(flags: SourceFlags): { readonly source?: SourceO
 
 function parseEndpoint(text: string): string {
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) {
-    throw new InvalidArgumentError('expected a URL, e.g. https://store.example.org');
+    // Not shown, as commander would: it may hold a password.
+    throw new ConfigError('--s3-endpoint is no usable URL; expected one such as https://store.example.org', {
+      pointer: '--s3-endpoint',
+    });
   }
   return text;
 }

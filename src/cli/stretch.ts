@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import { ConfigError } from '../core/errors.ts';
+import { schemeOf, withoutSecrets } from '../io/urls.ts';
 import { stretchRecordSchema } from '../pipeline/config.ts';
 import type { Stretch, ValueRange } from '../scene/stretch.ts';
 
@@ -61,6 +63,13 @@ function toNumber(text: string): number {
 
 /** The stretch that a run recorded: `scene.stretch` of its `run.json`. */
 function readRecorded(path: string) {
+  if (schemeOf(path) !== null) {
+    // Thrown as it is: what is wrong with an argument is told after the argument itself, and a URL may hold secrets.
+    throw new ConfigError(
+      `--stretch recorded:${withoutSecrets(path)}: only a local run.json is read; copy it here`,
+      { pointer: '--stretch' },
+    );
+  }
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));

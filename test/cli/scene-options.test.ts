@@ -61,3 +61,13 @@ describe('frustum segment', () => {
     );
   });
 });
+
+describe('frustum info', () => {
+  it('does not show an endpoint that it refuses: there may be a password in it', async () => {
+    const { status, failure } = await runFrustum('info', 's3://b/k', '--s3-endpoint', 'ftp://user:hush@host');
+    expect(status).toBe(2);
+    expect(failure?.message).toBe(
+      '--s3-endpoint is no usable URL; expected one such as https://store.example.org',
+    );
+  });
+});

@@ -74,6 +74,15 @@ describe('--stretch', () => {
     expect(() => parseStretch(text)).toThrow(/expected auto, none, minmax|can't be read as the run\.json/);
   });
 
+  it('recorded is of local runs, and says so of others without their secrets', () => {
+    const url = 'https://user:hush@host/run.json?sig=hush';
+    const message = '--stretch recorded:https://host/run.json: only a local run.json is read; copy it here';
+    // Of any error of its own, commander would show the argument.
+    expect(() => parseStretch(`recorded:${url}`)).toThrow(
+      expect.objectContaining({ tag: 'ConfigError', message }),
+    );
+  });
+
   it('recorded takes the stretch of an earlier run', () => {
     const stretch = {
       kind: 'stddev',
