@@ -45,7 +45,15 @@ function isTileIndex(name: string): boolean {
 }
 
 async function readList(url: string, options: OpenSourceOptions): Promise<string[]> {
-  const lines = (await readText(url, options)).split(/\r?\n/).map((line) => line.trim());
+  const text = await readText(url, options);
+  if (text.includes('\0')) {
+    const shown = withoutSecrets(url);
+    throw new FormatError(
+      `${shown} is no text, and so no list of files; leave out the @ if it is the scene itself`,
+      { url: shown, what: 'list of files' },
+    );
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
   return lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => besideList(url, line));
 }
 

@@ -74,3 +74,11 @@ test('a list that names nothing is refused without its secrets', async () => {
     message: `${server.url}/empty.txt lists no file; name at least one GeoTIFF`,
   });
 });
+
+test('a scene in place of a list is known as such', async () => {
+  serve('/scene.tif', 'II*\0\b\0\0\0\n');
+  await expect(listSceneFiles(`@${server.url}/scene.tif?sig=hush`, options())).rejects.toMatchObject({
+    tag: 'FormatError',
+    message: `${server.url}/scene.tif is no text, and so no list of files; leave out the @ if it is the scene itself`,
+  });
+});
