@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { type LandCoverClass, NODATA_CLASS } from '../core/classes.ts';
+import { coverageSpace } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ScenePixels, VectorSink } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
@@ -111,7 +112,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
 }
 
 function openVectorSink(format: VectorFormat, outDir: string, grid: Grid): Promise<VectorSink> {
-  const options = { path: join(outDir, `landcover.${format}`), grid };
+  const options = { path: join(outDir, `landcover.${format}`), space: coverageSpace(grid) };
   return format === 'geojson' ? openGeoJsonSink(options) : openGeoJsonSeqSink(options);
 }
 

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import type { LandCoverClass } from '../core/classes.ts';
+import { coverageSpace } from '../core/coverage.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
@@ -78,10 +79,10 @@ function openSink(path: string, grid: Grid, name: string): Promise<VectorSink> {
   switch (extname(path).toLowerCase()) {
     case '.geojson':
     case '.json':
-      return openGeoJsonSink({ path, grid, name });
+      return openGeoJsonSink({ path, space: coverageSpace(grid), name });
     case '.geojsonl':
     case '.ndjson':
-      return openGeoJsonSeqSink({ path, grid });
+      return openGeoJsonSeqSink({ path, space: coverageSpace(grid) });
     default:
       throw new ConfigError(`${path}: no vector format has this ending; use .geojson or .geojsonl`, {
         pointer: '--out',

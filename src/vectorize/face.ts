@@ -9,6 +9,8 @@ export interface Face {
   readonly pixelCount: number;
   /** Sum of the pixels' confidences, 0..255 each; 0 if none were given. */
   readonly confidenceSum: number;
+  /** Least of the pixels' confidences; 256 if none were given. */
+  readonly leastConfidence: number;
   /** Whether the face reaches the edge of the raster. */
   readonly touchesEdge: boolean;
   /**

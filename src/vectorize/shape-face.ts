@@ -4,6 +4,7 @@ import { M2_PER_Q_DEGREE, meanQ, Q_POLE } from './authalic.ts';
 import { closeRings } from './close-rings.ts';
 import { cutAtAntimeridian } from './cut-antimeridian.ts';
 import type { Face } from './face.ts';
+import { geodesicLength } from './geodesic.ts';
 import { grow } from './grow.ts';
 import { type CornerLocator, createCornerLocator } from './locate-corners.ts';
 
@@ -12,6 +13,8 @@ export interface FaceShape {
   readonly geometry: CoverageGeometry;
   /** Square metres on the WGS 84 ellipsoid; `null` without georeferencing. */
   readonly areaM2: number | null;
+  /** Metres along all rings, geodesic from point to point; `null` without georeferencing. */
+  readonly perimeterM: number | null;
 }
 
 /**
@@ -24,7 +27,7 @@ export interface FaceShape {
  * @throws UnsupportedError if the grid's CRS has no known way to longitude and latitude.
  */
 export function createFaceShaper(grid: Grid): (face: Face) => FaceShape {
-  if (coverageSpace(grid) === 'pixel') return shapeInPixels;
+  if (coverageSpace(grid).kind === 'pixel') return shapeInPixels;
   const walker = new RingWalker(createCornerLocator(grid));
   return (face) => walker.shape(face);
 }
@@ -44,7 +47,11 @@ function shapeInPixels(face: Face): FaceShape {
     coordinates[at++] = coordinates[start + 1]!;
     ends.push(at / 2);
   }
-  return { geometry: { coordinates, ringEnds: ends, polygonEnds: [ringCount] }, areaM2: null };
+  return {
+    geometry: { coordinates, ringEnds: ends, polygonEnds: [ringCount] },
+    areaM2: null,
+    perimeterM: null,
+  };
 }
 
 /** Walks a face's rings on the ground; its buffers serve one face after the other. */
@@ -63,6 +70,8 @@ class RingWalker {
   private pole = 0;
   /** Integral of q along the rings so far, over degrees of longitude. */
   private integral = 0;
+  /** Metres along the rings so far. */
+  private length = 0;
 
   constructor(locator: CornerLocator) {
     this.locator = locator;
@@ -75,6 +84,7 @@ class RingWalker {
     const windings: number[] = [];
     this.at = 0;
     this.integral = 0;
+    this.length = 0;
     let winding = 0;
     let cut = false;
     for (let r = 0; r < face.ringCount; r++) {
@@ -89,7 +99,7 @@ class RingWalker {
     const geometry = cut
       ? cutAtAntimeridian(rings, windings, unitsPerDegree)
       : closeRings(rings, [rings.length], unitsPerDegree);
-    return { geometry, areaM2 };
+    return { geometry, areaM2, perimeterM: this.length };
   }
 
   /** @returns how often the ring goes round the Earth eastwards: 0, or 1 or -1 if it has a pole on one side. */
@@ -174,6 +184,7 @@ class RingWalker {
   private put(longitude: number, x: number, latitude: number, q: number): void {
     if (this.started) {
       this.integral += (longitude - this.longitude) * meanQ(this.latitude, this.q, latitude, q);
+      this.length += geodesicLength(this.longitude, this.latitude, longitude, latitude);
     }
     this.started = true;
     this.longitude = longitude;

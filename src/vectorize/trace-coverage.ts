@@ -48,7 +48,7 @@ export function createCoverageTracer(options: {
   const tracer = createFaceTracer(grid.width, (face: Face) => {
     const { id, classId, pixelCount, touchesEdge } = face;
     const { name, color } = byId.get(classId) ?? { name: `class ${classId}`, color: UNKNOWN_COLOR };
-    const { geometry, areaM2 } = shapeFace(face);
+    const { geometry, areaM2, perimeterM } = shapeFace(face);
     const confidenceSum = hasConfidence ? face.confidenceSum : null;
     const feature: CoverageFeature = {
       id,
@@ -57,8 +57,11 @@ export function createCoverageTracer(options: {
       color,
       pixelCount,
       areaM2,
+      perimeterM,
       meanConfidence: confidenceSum === null ? null : confidenceSum / pixelCount,
+      minConfidence: hasConfidence ? face.leastConfidence : null,
       touchesEdge,
+      belowMmu: false,
       geometry,
     };
     totals.add(feature, confidenceSum);

@@ -71,6 +71,7 @@ class Tracer implements FaceTracer {
     classId: 0,
     pixelCount: 0,
     confidenceSum: 0,
+    leastConfidence: 0,
     touchesEdge: false,
     points: new Int32Array(1024),
     ringCount: 0,
@@ -157,8 +158,14 @@ class Tracer implements FaceTracer {
       labels.count[label]! += to - from;
       if (confidence !== null) {
         let sum = 0;
-        for (let p = offset + from; p < offset + to; p++) sum += confidence[p]!;
+        let least = labels.least[label]!;
+        for (let p = offset + from; p < offset + to; p++) {
+          const c = confidence[p]!;
+          sum += c;
+          if (c < least) least = c;
+        }
         labels.confidence[label]! += sum;
+        labels.least[label] = least;
       }
     }
   }
@@ -282,6 +289,7 @@ class Tracer implements FaceTracer {
     face.classId = classId;
     face.pixelCount = pixelCount;
     face.confidenceSum = labels.confidence[root]!;
+    face.leastConfidence = labels.least[root]!;
     face.touchesEdge = rings.touchesEdge;
     face.points = ordered.points;
     face.ringCount = rings.count;

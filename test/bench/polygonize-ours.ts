@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { coverageSpace } from '../../src/core/coverage.ts';
 import { openGeoJsonSeqSink } from '../../src/sink/geojson-seq.ts';
 import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
 import { createFaceTracer } from '../../src/vectorize/trace-faces.ts';
@@ -32,7 +33,7 @@ async function run(): Promise<{ polygons: number; points: number }> {
     }
     const grid = { width, height, transform: null, crs: null };
     const classes = Array.from({ length: 25 }, (_, id) => ({ id, name: `class ${id}`, color: '#808080' }));
-    const sinks = [await openGeoJsonSeqSink({ path: output, grid })];
+    const sinks = [await openGeoJsonSeqSink({ path: output, space: coverageSpace(grid) })];
     const writer = createCoverageWriter({ grid, classes, sinks, withConfidence: false });
     for (let y = 0; y < height; y += ROWS) {
       const rowCount = Math.min(ROWS, height - y);

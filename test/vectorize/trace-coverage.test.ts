@@ -34,6 +34,7 @@ function listSink(): VectorSink & { features: CoverageFeature[]; calls: string[]
   let busy = false;
   return {
     path: 'memory',
+    space: { kind: 'wgs84' },
     features,
     calls,
     write(feature) {
@@ -62,7 +63,7 @@ describe('coverage features', () => {
       gridOf(raster, LONLAT, northUp(10, 50, 0.1)),
       confidence,
     );
-    expect(features.map(({ geometry: _, areaM2: __, ...rest }) => rest)).toEqual([
+    expect(features.map(({ geometry: _, areaM2: __, perimeterM: ___, ...rest }) => rest)).toEqual([
       {
         id: 0,
         classId: 0,
@@ -70,7 +71,9 @@ describe('coverage features', () => {
         color: '#117733',
         pixelCount: 3,
         meanConfidence: 70 / 3,
+        minConfidence: 10,
         touchesEdge: true,
+        belowMmu: false,
       },
       {
         id: 6,
@@ -79,7 +82,9 @@ describe('coverage features', () => {
         color: UNKNOWN_COLOR,
         pixelCount: 2,
         meanConfidence: 75,
+        minConfidence: 70,
         touchesEdge: true,
+        belowMmu: false,
       },
       {
         id: 2,
@@ -88,7 +93,9 @@ describe('coverage features', () => {
         color: '#3366aa',
         pixelCount: 3,
         meanConfidence: 60,
+        minConfidence: 30,
         touchesEdge: true,
+        belowMmu: false,
       },
     ]);
     expect(summary).toMatchObject({ rows: 3, faces: 3, validPixels: 8, nodataPixels: 1 });
@@ -103,7 +110,10 @@ describe('coverage features', () => {
   it('have no confidence where none was given', () => {
     const raster = rasterOf('01');
     const { features, summary } = coverageOf(raster, gridOf(raster, null, null));
-    expect(features.map((f) => f.meanConfidence)).toEqual([null, null]);
+    expect(features.map((f) => [f.meanConfidence, f.minConfidence])).toEqual([
+      [null, null],
+      [null, null],
+    ]);
     expect(summary.classes.map((c) => c.meanConfidence)).toEqual([null, null]);
   });
 
