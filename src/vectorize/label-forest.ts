@@ -23,6 +23,8 @@ export class LabelForest {
   /** Index of the first pixel, y*width + x: the face's canonical id (beyond 32 bits). */
   first = new Float64Array(64);
   count = new Float64Array(64);
+  /** Sum of what its pixels weigh, where rows have weights. */
+  size = new Float64Array(64);
   confidence = new Float64Array(64);
   /** Least confidence, 256 as long as none was seen. */
   least = new Int32Array(64);
@@ -56,6 +58,7 @@ export class LabelForest {
     this.nextMember[label] = label;
     this.first[label] = first;
     this.count[label] = 0;
+    this.size[label] = 0;
     this.confidence[label] = 0;
     this.least[label] = NO_CONFIDENCE;
     this.lastHalf[label] = NONE;
@@ -82,6 +85,7 @@ export class LabelForest {
     const child = root === a ? b : a;
     this.parent[child] = root;
     this.count[root]! += this.count[child]!;
+    this.size[root]! += this.size[child]!;
     this.confidence[root]! += this.confidence[child]!;
     if (this.least[child]! < this.least[root]!) this.least[root] = this.least[child]!;
     swap(this.nextMember, root, child);
@@ -131,6 +135,7 @@ export class LabelForest {
   private growAll(): void {
     this.first = grow(this.first, this.used);
     this.count = grow(this.count, this.used);
+    this.size = grow(this.size, this.used);
     this.confidence = grow(this.confidence, this.used);
     this.least = grow(this.least, this.used);
     this.lastRow = grow(this.lastRow, this.used);
