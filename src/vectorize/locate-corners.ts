@@ -11,7 +11,8 @@ export interface CornerLocator {
   latitude: number;
   q: number;
   /**
-   * Finds one corner. A function of the corner alone, so that all rings through it get the same point.
+   * Finds one corner, given in parts of a pixel (`scale`). A function of the place alone, so that all rings through it get
+   * the same point.
    * @throws UnsupportedError where the CRS is not defined
    */
   locate(column: number, row: number): void;
@@ -38,9 +39,10 @@ const WIDEST_PIXEL = 30;
 
 /**
  * @param grid must be georeferenced.
+ * @param scale units of the corners' columns and rows in a pixel.
  * @throws UnsupportedError if there is no way to longitude and latitude.
  */
-export function createCornerLocator(grid: Grid): CornerLocator {
+export function createCornerLocator(grid: Grid, scale = 1): CornerLocator {
   const { transform, crs } = grid;
   if (transform === null || crs === null) throw new RangeError('the grid is not georeferenced');
   const determinant = pixelDeterminant(transform);
@@ -54,7 +56,7 @@ export function createCornerLocator(grid: Grid): CornerLocator {
   const toLonLat = (column: number, row: number) => project(...applyAffine(transform, column, row));
   const continuous = isLonLat(crs);
   const plan = planFromSamples(grid, toLonLat, continuous);
-  const stride = grid.width + 1;
+  const stride = grid.width * scale + 1;
   const keys = new Float64Array(CACHE_SIZE).fill(-1);
   const values = new Float64Array(CACHE_SIZE * 3);
   return {
@@ -68,10 +70,10 @@ export function createCornerLocator(grid: Grid): CornerLocator {
       const slot = (Math.imul(row, 0x9e3779b1) + column) & (CACHE_SIZE - 1);
       const v = slot * 3;
       if (keys[slot] !== key) {
-        const [longitude, latitude] = toLonLat(column, row);
+        const [longitude, latitude] = toLonLat(column / scale, row / scale);
         if (!Number.isFinite(longitude) || !(Math.abs(latitude) <= 90.0000001)) {
           throw new UnsupportedError(
-            `The corner of column ${column} and row ${row} has no longitude and latitude in CRS "${crs.name}" ` +
+            `The corner of column ${column / scale} and row ${row / scale} has no longitude and latitude in CRS "${crs.name}" ` +
               `(got ${longitude}, ${latitude}). Crop the scene to where its CRS is defined, or mark such pixels as nodata.`,
             { feature: `pixels outside the domain of ${crs.name}`, hint: 'crop the scene' },
           );

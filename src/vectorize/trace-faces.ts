@@ -62,6 +62,8 @@ class Tracer implements FaceTracer {
     confidenceSum: 0,
     leastConfidence: 0,
     touchesEdge: false,
+    scale: 1,
+    simplified: false,
     points: new Int32Array(1024),
     ringCount: 0,
     ringEnds: new Int32Array(16),
