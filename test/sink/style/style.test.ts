@@ -27,6 +27,12 @@ function parse(xml: string) {
   return parser.parse(xml);
 }
 
+interface Rule {
+  readonly name: string;
+  readonly filter?: unknown;
+  readonly symbolizers: readonly unknown[];
+}
+
 const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value]);
 
 const classLists = fc.uniqueArray(
@@ -68,10 +74,9 @@ describe('qmlForClasses', () => {
         const renderer = qgis['renderer-v2'];
         expect(renderer.attr).toBe('class_id');
         const symbols = new Map(
-          list<Record<string, never>>(renderer.symbols.symbol).map((symbol) => [
-            symbol.name as string,
-            (symbol.layer as { prop: { k: string; v: string }[] }).prop.find(({ k }) => k === 'color')!.v,
-          ]),
+          list<{ name: string; layer: { prop: { k: string; v: string }[] } }>(renderer.symbols.symbol).map(
+            (symbol) => [symbol.name, symbol.layer.prop.find(({ k }) => k === 'color')!.v],
+          ),
         );
         const categories = list(renderer.categories.category).map(({ value, label, symbol }) => {
           const [r, g, b] = symbols.get(symbol)!.split(',').map(Number);
@@ -123,7 +128,9 @@ describe('sldForClasses', () => {
     );
     expect(errors ?? []).toEqual([]);
     expect(output!.name).toBe('land & cover');
-    expect(output!.rules.map(({ name, filter, symbolizers }) => ({ name, filter, symbolizers }))).toEqual(
+    expect(
+      output!.rules.map(({ name, filter, symbolizers }: Rule) => ({ name, filter, symbolizers })),
+    ).toEqual(
       CLASSES.map(({ id, name, color }) => ({
         name,
         filter: ['==', 'class_id', id],
