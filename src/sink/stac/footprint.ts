@@ -31,13 +31,15 @@ export function footprintOf(grid: Grid): Footprint | null {
     confidenceSum: 0,
     leastConfidence: 0,
     touchesEdge: true,
+    scale: 1,
+    simplified: false,
     points: outline,
     ringCount: 1,
     ringEnds: Int32Array.of(4),
   };
   let geometry: CoverageGeometry;
   try {
-    geometry = createFaceShaper(grid)(whole).geometry;
+    geometry = createFaceShaper(grid, [{ kind: 'wgs84' }])(whole).geometries[0]!;
   } catch (error) {
     // A catalogue entry without a place is better than no map.
     if (isFrustumError(error) && error.tag === 'UnsupportedError') return null;

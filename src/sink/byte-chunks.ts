@@ -1,0 +1,81 @@
+const CHUNK_BYTES = 1 << 20;
+
+/** Binary records in chunks of about 1 MiB; full chunks are handed to `onChunk` and never touched again. */
+export class ByteChunks {
+  /** The chunk at hand, valid until the next {@link reserve}. */
+  bytes = new Uint8Array(CHUNK_BYTES);
+  /** Little-endian formats all: a view on {@link bytes}. */
+  view = new DataView(this.bytes.buffer);
+  /** Bytes reserved so far, in all chunks. */
+  position = 0;
+  private at = 0;
+  private readonly onChunk: (bytes: Uint8Array) => void;
+
+  constructor(onChunk: (bytes: Uint8Array) => void) {
+    this.onChunk = onChunk;
+  }
+
+  /**
+   * Makes room for a record in one piece, of any size, filled with zeros.
+   * @returns where it begins in {@link bytes}
+   */
+  reserve(sizeBytes: number): number {
+    if (this.at + sizeBytes > this.bytes.length) this.next(Math.max(sizeBytes, CHUNK_BYTES));
+    const start = this.at;
+    this.at += sizeBytes;
+    this.position += sizeBytes;
+    return start;
+  }
+
+  append(bytes: Uint8Array): void {
+    const start = this.reserve(bytes.length);
+    this.bytes.set(bytes, start);
+  }
+
+  /** Hands out what is there. */
+  flush(): void {
+    if (this.at > 0) this.next(CHUNK_BYTES);
+  }
+
+  private next(sizeBytes: number): void {
+    if (this.at > 0) this.onChunk(this.bytes.subarray(0, this.at));
+    this.bytes = new Uint8Array(sizeBytes);
+    this.view = new DataView(this.bytes.buffer);
+    this.at = 0;
+  }
+}
+
+/** Whole numbers from 0 to 2^53, without the cost of a bigint. */
+export function putUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 4294967296, true);
+  view.setUint32(at + 4, Math.floor(value / 4294967296), true);
+}
+
+/** Writes on their way: memory is bounded by whoever waits for them. */
+export interface WriteQueue {
+  add(write: Promise<void>): void;
+  /** Waits for all that was added so far; `undefined` if nothing is to be waited for. */
+  settle(): Promise<void> | undefined;
+}
+
+/** @param onFailure cleans up, before the first failure is thrown. */
+export function createWriteQueue(onFailure: () => Promise<void>): WriteQueue {
+  let pending: Promise<void>[] = [];
+  const settleAll = async () => {
+    const writes = pending;
+    pending = [];
+    const failed = (await Promise.allSettled(writes)).find((result) => result.status === 'rejected');
+    if (failed !== undefined) {
+      await onFailure();
+      throw failed.reason;
+    }
+  };
+  return {
+    add(write) {
+      // Whoever settles sees the failure; until then it must not count as unhandled.
+      write.catch(() => undefined);
+      pending.push(write);
+    },
+    settle: () => (pending.length === 0 ? undefined : settleAll()),
+  };
+}
