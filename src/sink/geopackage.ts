@@ -1,0 +1,217 @@
+import type { CoverageFeature } from '../core/coverage.ts';
+import type { VectorSink } from '../core/ports.ts';
+import { openAtomicFile } from '../io/atomic-file.ts';
+import { ATTRIBUTES, attributeValues } from './attributes.ts';
+import { type CrsDefinition, defineSpace } from './crs-definition.ts';
+import { writeRtree } from './geopackage-rtree.ts';
+import {
+  CORE_TABLES,
+  FILE_MARKS,
+  featureTable,
+  GEOMETRY,
+  quoteName,
+  rtreeName,
+  rtreeTriggers,
+  STYLE_TABLE,
+} from './geopackage-schema.ts';
+import { type Box, FeatureBoxes } from './hilbert-order.ts';
+import { type Database, openNewDatabase, sqliteError } from './sqlite.ts';
+import { qmlForClasses } from './style/qml.ts';
+import { sldForClasses } from './style/sld.ts';
+import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts';
+import { putWkb, wkbBytes } from './wkb.ts';
+
+/** Identifier of a user-defined reference system: beyond EPSG's codes. */
+const CUSTOM_SRS = 100_000;
+/** What a GeoPackage calls coordinates that lie nowhere on the Earth. */
+const UNDEFINED_CARTESIAN = -1;
+const HEAD_BYTES = 40;
+
+/**
+ * GeoPackage 1.3 with an R-tree and, where classes are given, a default style for QGIS. One transaction under a
+ * temporary name; in memory stay 40 bytes a feature for the R-tree.
+ *
+ * The file says when it was written (`last_change`): two runs differ in that.
+ * @throws SourceError if the file cannot be made.
+ */
+export async function openGeoPackageSink(options: VectorSinkOptions): Promise<VectorSink> {
+  const { name = 'landcover', space } = options;
+  const file = await openAtomicFile(options.path);
+  let db: Database | null = null;
+  const abort = async () => {
+    try {
+      if (db?.isOpen) db.close();
+    } finally {
+      await file.abort();
+    }
+  };
+  const fail = async (cause: unknown): Promise<never> => {
+    const error = await sqliteError(file.path, cause);
+    await abort().catch(() => undefined);
+    throw error;
+  };
+  const srs = chooseSrs(defineSpace(space));
+  const boxes = new FeatureBoxes();
+  const opened = await openNewDatabase(file.temporaryPath).catch(fail);
+  db = opened;
+  let insert: ReturnType<Database['prepare']>;
+  try {
+    opened.exec(FILE_MARKS);
+    opened.exec(CORE_TABLES);
+    opened.exec(featureTable(name));
+    const places = Array(ATTRIBUTES.length + 2)
+      .fill('?')
+      .join(',');
+    insert = opened.prepare(`INSERT INTO ${quoteName(name)} VALUES (${places})`);
+  } catch (error) {
+    return await fail(error);
+  }
+
+  const build = () => {
+    insert.finalize();
+    writeRtree(opened, rtreeName(name), boxes, boxes.hilbertOrder());
+    opened.exec(rtreeTriggers(name));
+    describeContents(opened, options, name, srs, boxes.box());
+    opened.exec('COMMIT');
+    opened.close();
+  };
+  let built = false;
+  const finish = async () => {
+    if (!built) {
+      built = true;
+      try {
+        build();
+      } catch (error) {
+        await fail(error);
+      }
+    }
+    await file.flush();
+  };
+  return {
+    path: file.path,
+    space,
+    write(feature) {
+      boxes.add(feature.geometry.coordinates, 0);
+      try {
+        insert.run([boxes.count, encodeGeometry(feature, boxes, srs.id), ...attributeValues(feature)]);
+      } catch (error) {
+        return fail(error);
+      }
+      return undefined;
+    },
+    finish,
+    async close() {
+      await finish();
+      await file.commit();
+    },
+    abort,
+  };
+}
+
+/** The last feature of `boxes` as a GeoPackage's binary geometry: head with its box, then WKB. */
+function encodeGeometry({ geometry }: CoverageFeature, boxes: FeatureBoxes, srsId: number): Uint8Array {
+  const bytes = new Uint8Array(HEAD_BYTES + wkbBytes(geometry, 'always'));
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x47, 0x50, 0, 0b11]); // GP, version 1, little-endian with a box of x and y
+  view.setInt32(4, srsId, true);
+  const last = boxes.count - 1;
+  [0, 2, 1, 3].forEach((field, i) => {
+    view.setFloat64(8 + 8 * i, boxes.get(last, field), true);
+  });
+  putWkb(bytes, view, HEAD_BYTES, geometry, 'always');
+  return bytes;
+}
+
+interface Srs {
+  readonly id: number;
+  readonly name: string;
+  readonly organization: string;
+  readonly definition: string;
+}
+
+const WGS84_SRS: Srs = {
+  id: 4326,
+  name: 'WGS 84 geodetic',
+  organization: 'EPSG',
+  definition: defineSpace({ kind: 'wgs84' })?.wkt ?? 'undefined',
+};
+
+function chooseSrs(crs: CrsDefinition | null): Srs {
+  if (crs === null) {
+    return {
+      id: UNDEFINED_CARTESIAN,
+      name: 'Undefined Cartesian SRS',
+      organization: 'NONE',
+      definition: 'undefined',
+    };
+  }
+  if (crs.epsg === 4326) return WGS84_SRS;
+  const { name, epsg, wkt } = crs;
+  return {
+    id: epsg ?? CUSTOM_SRS,
+    name,
+    organization: epsg === null ? 'NONE' : 'EPSG',
+    definition: wkt ?? 'undefined',
+  };
+}
+
+function describeContents(
+  db: Database,
+  options: VectorSinkOptions,
+  name: string,
+  srs: Srs,
+  box: Box | null,
+): void {
+  const { classes, metadata = {} } = options;
+  // The standard wants these three in every file (requirement 11).
+  const systems: Srs[] = [
+    { id: -1, name: 'Undefined Cartesian SRS', organization: 'NONE', definition: 'undefined' },
+    { id: 0, name: 'Undefined geographic SRS', organization: 'NONE', definition: 'undefined' },
+    WGS84_SRS,
+  ];
+  if (!systems.some(({ id }) => id === srs.id)) systems.push(srs);
+  for (const { id, name: srsName, organization, definition } of systems) {
+    db.run('INSERT INTO gpkg_spatial_ref_sys VALUES (?,?,?,?,?,?)', [
+      srsName,
+      id,
+      organization,
+      id,
+      definition,
+      null,
+    ]);
+  }
+  const facts = Object.entries(metadata).map(([key, value]) => `${key}: ${value}`);
+  const description = [describeLayer(options).description, ...facts].join('\n');
+  const contents =
+    'INSERT INTO gpkg_contents(table_name, data_type, identifier, description, min_x, min_y, max_x, max_y, srs_id) VALUES (?,?,?,?,?,?,?,?,?)';
+  db.run(contents, [name, 'features', name, description, ...(box ?? [null, null, null, null]), srs.id]);
+  db.run('INSERT INTO gpkg_geometry_columns VALUES (?,?,?,?,0,0)', [name, GEOMETRY, 'MULTIPOLYGON', srs.id]);
+  db.run("INSERT INTO gpkg_extensions VALUES (?,?,'gpkg_rtree_index',?,'write-only')", [
+    name,
+    GEOMETRY,
+    'http://www.geopackage.org/spec120/#extension_rtree',
+  ]);
+  if (classes === undefined) return;
+  db.exec(STYLE_TABLE);
+  db.run(contents, [
+    'layer_styles',
+    'attributes',
+    'layer_styles',
+    'Styles for QGIS',
+    null,
+    null,
+    null,
+    null,
+    null,
+  ]);
+  db.run(
+    `INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner)
+     VALUES ('', '', ?, ?, 'classes', ?, ?, 1, 'Colours of the classes', '')`,
+    [
+      name,
+      GEOMETRY,
+      qmlForClasses(classes, { geometry: 'polygon' }),
+      sldForClasses(classes, { geometry: 'polygon', name }),
+    ],
+  );
+}
