@@ -7,8 +7,7 @@ import type { LineShapes } from './line-shapes.ts';
 /** Walks the rings of regions along their lines. */
 export interface RingAssembler {
   /**
-   * The rings of one region; buffers are used again for the next. Rings have no closing point; areas are in units of the
-   * shapes' scale, squared.
+   * The rings of one region; buffers are used again for the next. Rings have no closing point; areas are in the shapes' units.
    * @throws TopologyError
    */
   assemble(region: number): RingSet;
@@ -18,8 +17,14 @@ export interface RingAssembler {
  * At a junction the walk takes the first line clockwise from the one it came by, which keeps the region on its left; where
  * the region also fills the opposite wedge of a crossing, it takes the first counter-clockwise instead, so that a ring
  * never touches itself but two rings touch in a point.
+ * @param enlarge what the rings' points are multiplied with
  */
-export function createRingAssembler(lines: Lines, shapes: LineShapes, regionCount: number): RingAssembler {
+export function createRingAssembler(
+  lines: Lines,
+  shapes: LineShapes,
+  regionCount: number,
+  enlarge = 1,
+): RingAssembler {
   const { sides, starts } = groupSides(lines, regionCount);
   const walked = new Uint8Array(2 * lines.count);
   const rings = {
@@ -43,8 +48,8 @@ export function createRingAssembler(lines: Lines, shapes: LineShapes, regionCoun
     for (let n = 0; n < size; n += 2, p += step) {
       const x = points[p]!;
       const y = points[p + 1]!;
-      out[at++] = x;
-      out[at++] = y;
+      out[at++] = x * enlarge;
+      out[at++] = y * enlarge;
       // Rows count down: counter-clockwise on a north-up image is positive.
       twice += points[p + step]! * y - x * points[p + step + 1]!;
     }

@@ -13,10 +13,8 @@ export interface Face {
   readonly leastConfidence: number;
   /** Whether the face reaches the edge of the raster. */
   readonly touchesEdge: boolean;
-  /** Units of the points in a pixel: 1 for pixel corners; more where borders were smoothed. */
+  /** Units of the points in a pixel: 1 for pixel corners; more where borders were redrawn. */
   readonly scale: number;
-  /** Whether borders were simplified: edges are not along the sides of pixels then. */
-  readonly simplified: boolean;
   /**
    * Pixel corners x, y (0..width, 0..height, rows count down) of all rings one behind the other; longer than the face
    * needs. Rings have no closing point. The shell is first and runs counter-clockwise as seen with row 0 on top; holes

@@ -1,8 +1,9 @@
 import { applyAffine, pixelDeterminant } from '../core/affine.ts';
+import type { Crs } from '../core/crs.ts';
 import { UnsupportedError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import { authalicQ } from './authalic.ts';
-import { createProjector, isLonLat } from './reproject.ts';
+import { createProjector, isLonLat, isSameCrs } from './reproject.ts';
 
 /** Where a grid's pixel corners lie on the Earth. */
 export interface CornerLocator {
@@ -25,6 +26,8 @@ export interface CornerLocator {
    * that edges straight in longitude and latitude follow the grid to a tenth of a pixel; 0 if they do without.
    */
   readonly latticeStep: number;
+  /** Units of columns and rows in a pixel. */
+  readonly scale: number;
   /** Coordinates are rounded to whole parts of a degree: 10^7, or 10^9 for pixels of a few centimetres. */
   readonly unitsPerDegree: number;
 }
@@ -39,10 +42,11 @@ const WIDEST_PIXEL = 30;
 
 /**
  * @param grid must be georeferenced.
- * @param scale units of the corners' columns and rows in a pixel.
+ * @param scale units of the corners' columns and rows in a pixel; more than 1 where borders are simplified.
+ * @param target a geographic CRS to give longitude and latitude in; WGS 84 unless told.
  * @throws UnsupportedError if there is no way to longitude and latitude.
  */
-export function createCornerLocator(grid: Grid, scale = 1): CornerLocator {
+export function createCornerLocator(grid: Grid, scale = 1, target: Crs | null = null): CornerLocator {
   const { transform, crs } = grid;
   if (transform === null || crs === null) throw new RangeError('the grid is not georeferenced');
   const determinant = pixelDeterminant(transform);
@@ -52,10 +56,10 @@ export function createCornerLocator(grid: Grid, scale = 1): CornerLocator {
       hint: 'correct the transform, e.g. with gdal_edit.py -a_ullr',
     });
   }
-  const project = createProjector(crs);
+  const project = createProjector(crs, target);
   const toLonLat = (column: number, row: number) => project(...applyAffine(transform, column, row));
-  const continuous = isLonLat(crs);
-  const plan = planFromSamples(grid, toLonLat, continuous);
+  const continuous = target === null ? isLonLat(crs) : isSameCrs(crs, target);
+  const plan = planFromSamples(grid, toLonLat, continuous, scale === 1 ? LEAST_UNITS : LEAST_UNITS_SLANTED);
   const stride = grid.width * scale + 1;
   const keys = new Float64Array(CACHE_SIZE).fill(-1);
   const values = new Float64Array(CACHE_SIZE * 3);
@@ -64,6 +68,7 @@ export function createCornerLocator(grid: Grid, scale = 1): CornerLocator {
     latitude: 0,
     q: 0,
     continuous,
+    scale,
     ...plan,
     locate(column, row) {
       const key = row * stride + column;
@@ -90,6 +95,11 @@ export function createCornerLocator(grid: Grid, scale = 1): CornerLocator {
   };
 }
 
+// Units of rounding that a pixel must span. Points move by up to 0.7 units when rounded: three keep neighbours apart and
+// rings simple along the sides of pixels; slanted edges may pass corners a quarter of a pixel away.
+const LEAST_UNITS = 3;
+const LEAST_UNITS_SLANTED = 50;
+
 type LonLat = (column: number, row: number) => readonly [number, number];
 
 /** Looks at 5 x 5 places of the grid to learn its direction, the size of its pixels and how its lines bend. */
@@ -97,6 +107,7 @@ function planFromSamples(
   grid: Grid,
   toLonLat: LonLat,
   continuous: boolean,
+  leastUnits: number,
 ): Pick<CornerLocator, 'mirrored' | 'latticeStep' | 'unitsPerDegree'> {
   const { width, height } = grid;
   const difference = (from: readonly [number, number], to: readonly [number, number]): [number, number] => {
@@ -149,8 +160,7 @@ function planFromSamples(
       );
     }
   }
-  // Points move by up to 0.7 units when rounded: three units keep neighbours apart and rings simple.
-  const unitsPerDegree = smallest * 1e7 >= 3 ? 1e7 : 1e9;
+  const unitsPerDegree = smallest * 1e7 >= leastUnits ? 1e7 : 1e9;
   if (mirrored === null && polarPlaces > 0) {
     const hint = 'leave the polygons out (--no-vector)';
     throw new UnsupportedError(
@@ -158,7 +168,7 @@ function planFromSamples(
       { feature: 'polygons at a pole', hint },
     );
   }
-  if (mirrored === null || smallest * unitsPerDegree < 3) {
+  if (mirrored === null || smallest * unitsPerDegree < leastUnits) {
     throw new UnsupportedError(
       `The scene's pixels have no usable size in longitude and latitude (smallest side ${smallest} degrees).`,
       {

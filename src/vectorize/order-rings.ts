@@ -15,7 +15,11 @@ export interface OrderedRings {
  * @returns the shell's top-left corner.
  * @throws TopologyError if there is not exactly one shell, or the areas do not add up.
  */
-export function orderRings(rings: RingSet, pixelCount: number | null, into: OrderedRings): { x: number; y: number } {
+export function orderRings(
+  rings: RingSet,
+  pixelCount: number | null,
+  into: OrderedRings,
+): { x: number; y: number } {
   const { points, ends, areas, count } = rings;
   const total = ends[count - 1]!;
   if (into.points.length < 2 * total) into.points = grow(into.points, 2 * total);

@@ -63,7 +63,6 @@ class Tracer implements FaceTracer {
     leastConfidence: 0,
     touchesEdge: false,
     scale: 1,
-    simplified: false,
     points: new Int32Array(1024),
     ringCount: 0,
     ringEnds: new Int32Array(16),

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { NODATA_CLASS } from '../../src/core/classes.ts';
-import type { CoverageFeature } from '../../src/core/coverage.ts';
+import type { CoverageFeature, CoverageSpace } from '../../src/core/coverage.ts';
 import type { VectorSink } from '../../src/core/ports.ts';
 import type { ClassRows } from '../../src/core/raster.ts';
 import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
+import { UNKNOWN_COLOR } from '../../src/vectorize/make-features.ts';
 import { createProjector } from '../../src/vectorize/reproject.ts';
-import { createCoverageTracer, traceCoverage, UNKNOWN_COLOR } from '../../src/vectorize/trace-coverage.ts';
+import { createCoverageTracer, traceCoverage } from '../../src/vectorize/trace-coverage.ts';
 import { CLASSES, coverageOf, gridOf, LONLAT, northUp, projected, utm } from './grids.ts';
 import { type Raster, randomRaster, rasterOf, seeded } from './oracle.ts';
 
@@ -28,13 +29,15 @@ const confidenceOf = (raster: Raster) => {
 };
 
 /** A sink that keeps what it gets, and asks to be waited for now and then. */
-function listSink(): VectorSink & { features: CoverageFeature[]; calls: string[] } {
+function listSink(
+  space: CoverageSpace = { kind: 'wgs84' },
+): VectorSink & { features: CoverageFeature[]; calls: string[] } {
   const features: CoverageFeature[] = [];
   const calls: string[] = [];
   let busy = false;
   return {
     path: 'memory',
-    space: { kind: 'wgs84' },
+    space,
     features,
     calls,
     write(feature) {
@@ -142,7 +145,7 @@ describe('coverage features', () => {
 
   it('do not wait for the end of the raster', async () => {
     const width = 600;
-    const sink = listSink();
+    const sink = listSink({ kind: 'pixel' });
     const grid = { width, height: 1000, transform: null, crs: null };
     const writer = createCoverageWriter({ grid, classes: CLASSES, sinks: [sink], withConfidence: false });
     const bytes = new Uint8Array(width * 500);
@@ -156,7 +159,7 @@ describe('coverage features', () => {
 
   it('leave the sinks open when finished but not closed', async () => {
     const raster = rasterOf('01', '22');
-    const sink = listSink();
+    const sink = listSink({ kind: 'pixel' });
     const writer = createCoverageWriter({
       grid: gridOf(raster, null, null),
       classes: CLASSES,
