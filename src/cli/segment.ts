@@ -23,6 +23,8 @@ interface SegmentFlags {
   pyramid?: string;
   vector?: false | string;
   preview: boolean;
+  report: boolean;
+  datetime?: string;
   provider: Provider;
   threads?: number;
   overwrite?: true;
@@ -31,7 +33,9 @@ interface SegmentFlags {
 export function addSegment(program: Command, { reporter, signal, print }: VerbContext): void {
   program
     .command('segment')
-    .description('map a scene: land-cover raster, confidence, gap-free polygons, preview and run.json')
+    .description(
+      'map a scene: land-cover raster, confidence, gap-free polygons, styles, preview, report, STAC Item and run.json',
+    )
     .argument('<scene>', 'GeoTIFF')
     .requiredOption('--out <dir>', 'folder for the outputs')
     .option('--model <dir>', 'model folder that frustum convert wrote')
@@ -67,6 +71,11 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
     .option('--vector <formats>', 'polygon formats: geojson, geojsonl or both with a comma')
     .option('--no-vector', 'no polygons')
     .option('--no-preview', 'no preview.png')
+    .option('--no-report', 'no report.html')
+    .option(
+      '--datetime <when>',
+      'when the scene was taken, for stac-item.json: an instant, a date, or START/END (default: as the file says)',
+    )
     .addOption(
       new Option('--provider <name>', 'where the network runs')
         .choices(['cpu', 'cuda', 'webgpu'])
@@ -137,6 +146,8 @@ function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline |
     pyramid: flags.pyramid,
     vector: parseVector(flags.vector) ?? pipeline?.vector,
     preview: flags.preview === false ? false : pipeline?.preview,
+    report: flags.report === false ? false : pipeline?.report,
+    datetime: flags.datetime,
     threads: flags.threads,
     overwrite: flags.overwrite,
   };

@@ -103,6 +103,15 @@ function planLines({ window, distances, stride, mode }: FrustumPlanOptions, fram
   }));
 }
 
+/** Columns and rows, in frame pixels, at which a local window begins or ends. */
+export function bordersOf({ columns, rows, window }: FrustumPlan): {
+  readonly columns: readonly number[];
+  readonly rows: readonly number[];
+} {
+  const ends = (lines: readonly PlanLine[]) => lines.flatMap(({ start }) => [start, start + window]);
+  return { columns: ends(columns), rows: ends(rows) };
+}
+
 /** The frustum in row `row` and column `column` of the plan's grid. */
 export function frustumAt(plan: FrustumPlan, row: number, column: number): Frustum {
   const down = plan.rows[row]!;

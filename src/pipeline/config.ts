@@ -42,6 +42,7 @@ export const pipelineSchema = z.strictObject({
     .optional()
     .describe('empty for no polygons'),
   preview: z.boolean().optional(),
+  report: z.boolean().optional().describe('whether to write report.html'),
 });
 
 /** See {@link pipelineSchema}. */

@@ -4,11 +4,16 @@ import { coverageSpace } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ScenePixels, VectorSink } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
+import { createSeamMeter, type SeamCounts, type SeamMeterOptions } from '../evaluate/seams.ts';
 import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import { openConfidenceSink, openLandcoverSink, type RasterSink } from '../sink/cog.ts';
 import { openGeoJsonSink } from '../sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
 import { openPreviewSink } from '../sink/preview.ts';
+import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
+import { qmlForClasses, qmlForConfidence } from '../sink/style/qml.ts';
+import { sldForClasses } from '../sink/style/sld.ts';
+import { openTextSink, type TextSink } from '../sink/text-file.ts';
 import { type CoverageWriter, createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import { commitTogether } from './commit-together.ts';
@@ -25,6 +30,8 @@ export interface OutputsOptions {
   readonly classes: readonly LandCoverClass[];
   readonly vector: readonly VectorFormat[];
   readonly preview: boolean;
+  /** Where windows begin and end. */
+  readonly seams: Pick<SeamMeterOptions, 'columns' | 'rows' | 'scoreStride'>;
 }
 
 /** What the class rows held. */
@@ -33,7 +40,19 @@ export interface RowTotals {
   readonly nodataPixels: number;
   /** Pixels by class id. */
   readonly pixelCounts: Float64Array;
+  /** Sums of confidences (0 to 255 a pixel) by class id. */
+  readonly confidenceSums: Float64Array;
+  /** Pixels with data by confidence, 0 to 255. */
+  readonly confidenceCounts: Float64Array;
+  readonly seams: SeamCounts;
 }
+
+/** Runs when outputs are in their places. */
+export type DescribeOutputs<T> = (
+  paths: readonly string[],
+  coverage: CoverageSummary | null,
+  wrote: (path: string) => void,
+) => Promise<T>;
 
 /** All outputs of a run: the rows go to each of them, and they appear together. */
 export interface Outputs {
@@ -42,11 +61,11 @@ export interface Outputs {
    * Finishes every file, then puts them in their places one after the other. If one fails, those that are in place
    * already are taken away again.
    * @param beforeFirst runs when all are finished and none is in its place yet
-   * @returns their paths, and what the coverage holds (`null` without polygons)
+   * @param describe runs when all are in their places, with their paths and what the coverage holds (`null` without
+   *   polygons); it may write files that describe them, and tells the path of each
+   * @returns what `describe` returned
    */
-  commit(
-    beforeFirst: () => Promise<void>,
-  ): Promise<{ readonly paths: readonly string[]; readonly coverage: CoverageSummary | null }>;
+  commit<T>(beforeFirst: () => Promise<void>, describe: DescribeOutputs<T>): Promise<T>;
   /** Removes everything that was written. */
   abort(): Promise<void>;
   readonly totals: RowTotals;
@@ -59,11 +78,15 @@ export interface Outputs {
 export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   const { outDir, scene, classes, title, modelName } = options;
   const { grid } = scene;
+  const styles = stylesOf(classes, options.vector.length > 0);
   const files = [
     'landcover.tif',
     'confidence.tif',
     'preview.png',
     ...options.vector.map((v) => `landcover.${v}`),
+    ...Object.keys(styles),
+    'report.html',
+    STAC_ITEM_FILE,
   ];
   await refuseOverwrite(
     files.map((file) => join(outDir, file)),
@@ -72,8 +95,9 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   const metadata = { SOFTWARE: 'Frustum', MODEL: modelName };
   const rasters: RasterSink[] = [];
   const vectors: VectorSink[] = [];
+  const texts: TextSink[] = [];
   const abort = async () => {
-    await Promise.all([...rasters, ...vectors].map((sink) => sink.abort()));
+    await Promise.all([...rasters, ...vectors, ...texts].map((sink) => sink.abort()));
   };
   let coverage: CoverageWriter | null = null;
   try {
@@ -84,30 +108,65 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
       rasters.push(await openPreviewSink({ path, scene, classes, title, subtitle: modelName }));
     }
     for (const format of options.vector) vectors.push(await openVectorSink(format, outDir, grid));
+    for (const [file, text] of Object.entries(styles))
+      texts.push(await openTextSink(join(outDir, file), text));
     if (vectors.length > 0) coverage = createCoverageWriter({ grid, classes, sinks: vectors });
   } catch (error) {
     await abort();
     throw error;
   }
-  const totals = { validPixels: 0, nodataPixels: 0, pixelCounts: new Float64Array(NODATA_CLASS) };
+  const meter = createSeamMeter({ ...options.seams, width: grid.width, height: grid.height });
+  const totals = {
+    validPixels: 0,
+    nodataPixels: 0,
+    pixelCounts: new Float64Array(NODATA_CLASS),
+    confidenceSums: new Float64Array(NODATA_CLASS),
+    confidenceCounts: new Float64Array(256),
+    get seams() {
+      return meter.counts;
+    },
+  };
 
   return {
     totals,
     abort,
     async writeRows(rows) {
-      for (const value of rows.classes) {
-        if (value === NODATA_CLASS) totals.nodataPixels++;
-        else totals.pixelCounts[value]!++;
+      for (let i = 0; i < rows.classes.length; i++) {
+        const value = rows.classes[i]!;
+        if (value === NODATA_CLASS) {
+          totals.nodataPixels++;
+          continue;
+        }
+        const confidence = rows.confidence[i]!;
+        totals.pixelCounts[value]!++;
+        totals.confidenceSums[value]! += confidence;
+        totals.confidenceCounts[confidence]!++;
       }
       totals.validPixels = totals.pixelCounts.reduce((sum, n) => sum + n, 0);
+      meter.add(rows);
       await Promise.all(
         [...rasters, ...(coverage === null ? [] : [coverage])].map((sink) => sink.writeRows(rows)),
       );
     },
-    async commit(beforeFirst) {
+    async commit<T>(beforeFirst: () => Promise<void>, describe: DescribeOutputs<T>) {
       const summary = coverage === null ? null : await coverage.finish();
-      return { paths: await commitTogether([...vectors, ...rasters], beforeFirst), coverage: summary };
+      let description!: T;
+      await commitTogether([...vectors, ...rasters, ...texts], beforeFirst, async (paths, wrote) => {
+        description = await describe(paths, summary, wrote);
+      });
+      return description;
     },
+  };
+}
+
+/** Styles by file name. QGIS takes the one that is called like the layer, raster or polygons: both are in one file. */
+function stylesOf(classes: readonly LandCoverClass[], polygons: boolean): Record<string, string> {
+  const name = 'landcover';
+  return {
+    'landcover.qml': qmlForClasses(classes, { geometry: polygons ? 'both' : 'raster' }),
+    'confidence.qml': qmlForConfidence(),
+    'landcover.sld': sldForClasses(classes, { geometry: 'raster', name }),
+    ...(polygons && { 'landcover-polygons.sld': sldForClasses(classes, { geometry: 'polygon', name }) }),
   };
 }
 

@@ -6,6 +6,7 @@ import { type FrustumPlan, planFrusta } from '../frustum/plan.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { identityOf } from './run-record.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { FRUSTUM_VERSION } from './version.ts';
@@ -19,6 +20,9 @@ export interface SegmentTask {
     readonly sampling: 'exact' | 'pyramid';
     readonly vector: readonly ('geojson' | 'geojsonl')[];
     readonly preview: boolean;
+    readonly report: boolean;
+    /** When the scene was taken, as STAC says it. */
+    readonly taken: SceneTime;
     readonly provider: 'cpu' | 'cuda' | 'webgpu';
     readonly threads: number;
   };
@@ -43,6 +47,11 @@ export async function planSegment(
     sampling: options.sampling ?? 'exact',
     vector: options.vector ?? (['geojson'] as const),
     preview: options.preview ?? true,
+    report: options.report ?? true,
+    taken:
+      options.datetime === undefined
+        ? timeOfScene(scene.info.metadata, scene.info.modifiedMs)
+        : parseSceneTime(options.datetime),
     provider: options.provider ?? 'cpu',
     threads: options.threads ?? availableParallelism(),
   } as const;

@@ -32,6 +32,10 @@ export interface SegmentOptions {
   readonly vector?: readonly VectorFormat[];
   /** Whether to paint `preview.png`; yes unless told. */
   readonly preview?: boolean;
+  /** Whether to write `report.html`; yes unless told. */
+  readonly report?: boolean;
+  /** When the scene was taken, for the STAC Item: an instant, a date, or two with a slash between; as its file says unless told. */
+  readonly datetime?: string;
   /** `cpu` unless told. */
   readonly provider?: Provider;
   /** Threads of the network; all processors unless told. */

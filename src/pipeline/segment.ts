@@ -1,3 +1,4 @@
+import { bordersOf } from '../frustum/plan.ts';
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { openModel } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
@@ -9,10 +10,12 @@ import { preparePyramid } from './prepare-pyramid.ts';
 import { describeOutputs, findFinishedRun, takeRecord, writeRecord } from './run-record.ts';
 import type { SegmentHooks, SegmentOptions } from './segment-options.ts';
 import { describeSegment, type SegmentReport } from './segment-report.ts';
+import { writeDocuments } from './write-documents.ts';
 
 /**
  * Maps one scene: reads it, runs SFR-Net over the plan's frusta, sums and decides, and writes `landcover.tif`,
- * `confidence.tif`, the polygons, `preview.png` and, last, `run.json` into the output folder.
+ * `confidence.tif`, the polygons, `preview.png`, styles, `report.html`, `stac-item.json` and, last, `run.json` into the
+ * output folder.
  *
  * A rerun with the same inputs and settings finds its own `run.json`, checks the outputs against it and does nothing.
  * @throws any of the tagged errors; then no output of this run is left, whole or half
@@ -69,6 +72,7 @@ async function runTask(
         classes,
         vector,
         preview,
+        seams: { ...bordersOf(plan), scoreStride: model.manifest.scores.stride },
       });
       try {
         hooks.onPlan?.(plan);
@@ -80,16 +84,29 @@ async function runTask(
         }
         hooks.signal?.throwIfAborted();
         let earlierFiles: readonly string[] = [];
-        const { paths, coverage } = await outputs.commit(async () => {
-          earlierFiles = await takeRecord(outDir);
-        });
-        const totalMs = performance.now() - started;
-        const { totals } = outputs;
-        const files = await describeOutputs(paths);
-        const facts = { scene, model, task, tally, totals, coverage, outputs: files, warnings, totalMs };
-        const report = describeSegment(facts);
-        await writeRecord(outDir, report, earlierFiles);
-        return report;
+        return await outputs.commit(
+          async () => {
+            earlierFiles = await takeRecord(outDir);
+          },
+          async (paths, coverage, wrote) => {
+            const totalMs = performance.now() - started;
+            const { totals } = outputs;
+            const files = await describeOutputs(paths);
+            const facts = { scene, model, task, tally, totals, coverage, outputs: files, warnings, totalMs };
+            const described = describeSegment(facts);
+            const documents = await writeDocuments({
+              outDir,
+              grid: scene.grid,
+              modelDir: options.model,
+              report: described,
+              confidenceCounts: totals.confidenceCounts,
+              wrote,
+            });
+            const report = { ...described, outputs: [...files, ...documents] };
+            await writeRecord(outDir, report, earlierFiles);
+            return report;
+          },
+        );
       } catch (error) {
         await outputs.abort();
         throw error;

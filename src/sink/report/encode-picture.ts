@@ -11,13 +11,23 @@ const ATTEMPTS = [
   { width: 800, quality: 50 },
 ] as const;
 
-/** An encoded picture as WebP, at most 1600 pixels wide and 1.3 MB large. */
+/** Pixels of a picture. */
+interface Part {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A part of an encoded picture as WebP, at most 1600 pixels wide and 1.3 MB large. */
 export async function encodePicture(
   picture: Uint8Array,
+  { x, y, width: partWidth, height }: Part,
 ): Promise<{ readonly mediaType: string; readonly bytes: Uint8Array }> {
   let bytes: Uint8Array = picture;
   for (const { width, quality } of ATTEMPTS) {
     bytes = await sharp(picture)
+      .extract({ left: x, top: y, width: partWidth, height })
       .resize({ width, withoutEnlargement: true })
       .webp({ quality, smartSubsample: true, effort: 5 })
       .toBuffer();

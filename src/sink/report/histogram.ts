@@ -67,10 +67,10 @@ export function confidenceChart(counts: ArrayLike<number>): string {
 </svg>`;
 }
 
-/** The least of 1, 2, 4, 6, 8 times a power of ten that is not below. */
+/** The least of 1, 2, 3, 4, 6, 8 times a power of ten that is not below. */
 function niceTop(share: number): number {
   const power = 10 ** Math.floor(Math.log10(share));
-  const steps = [1, 2, 4, 6, 8, 10];
+  const steps = [1, 2, 3, 4, 6, 8, 10];
   // A breath of tolerance: 0.2 / 0.1 is a little more than 2.
   return Math.min(1, power * (steps.find((step) => step * power >= share * (1 - 1e-9)) ?? 10));
 }

@@ -174,7 +174,7 @@ ${entries.map(([name, value]) => `<div><dt>${escapeXml(name)}</dt><dd>${escapeXm
       : `<section class="warnings"><h3>Warnings</h3><ul>${warnings.map((text) => `<li>${escapeXml(text)}</li>`).join('')}</ul></section>`;
   return `<section>
 <h2>Run</h2>
-<div class="columns">
+<div class="columns facts">
 ${lists.join('\n')}
 </div>
 ${warned}

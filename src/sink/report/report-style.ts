@@ -31,9 +31,10 @@ svg .axis line{stroke:var(--muted)}
 svg .bars rect{fill:var(--accent)}
 .figure{font-size:16px}
 .figure strong{font-size:30px;font-weight:600;margin-right:4px}
+.facts{grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:0 28px}
 dl{margin:0}
 dl div{display:flex;gap:12px;padding:2px 0}
-dt{flex:0 0 42%;color:var(--muted)}
+dt{flex:0 0 40%;color:var(--muted)}
 dd{margin:0;flex:1;min-width:0;overflow-wrap:anywhere}
 .warnings h3{color:var(--warn)}
 .warnings ul{margin:0;padding-left:18px}
@@ -45,9 +46,11 @@ body{font-size:10.5px}
 main{max-width:none;padding:0}
 h1{font-size:17px}h2{font-size:13px;margin:10px 0 4px}h3{font-size:11px}
 .note{font-size:9.5px}.figure{font-size:11px}.figure strong{font-size:18px}
-img{max-height:95mm;width:auto;max-width:100%;margin:0 auto}
+img{max-height:84mm;width:auto;max-width:100%;margin:0 auto}
 th,td{padding:2px 6px}thead th{font-size:9.5px}
 .columns{grid-template-columns:1fr 1fr;gap:0 24px}
+.facts{grid-template-columns:repeat(4,1fr);gap:0 16px}
+svg{max-height:34mm}
 section{break-inside:avoid}
 }
 `;
