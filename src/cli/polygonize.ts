@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { readClasses } from '../pipeline/read-classes.ts';
+import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 import type { Progress } from './reporter.ts';
 import { examples, type VerbContext } from './verb.ts';
 
@@ -13,7 +14,10 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
     .command('polygonize')
     .description('any class raster to gap-free polygons: shared borders are equal point for point')
     .argument('<raster>', 'single-band uint8 GeoTIFF')
-    .requiredOption('--out <file...>', 'files to write: .geojson, .geojsonl')
+    .requiredOption(
+      '--out <file...>',
+      `files to write: ${VECTOR_FORMATS.map((format) => `.${format}`).join(', ')}`,
+    )
     .option(
       '--classes <file>',
       "JSON with class names and colours, e.g. a model's manifest.json (default: the raster's own)",
@@ -22,7 +26,7 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
       'after',
       examples(
         'polygonize landcover.tif --out landcover.geojson',
-        'polygonize labels.tif --out a.geojson b.geojsonl --classes models/mine/manifest.json',
+        'polygonize labels.tif --out a.fgb b.gpkg c.parquet --classes models/mine/manifest.json',
       ),
     )
     .action(async (raster: string, flags: PolygonizeFlags) => {

@@ -3,9 +3,10 @@ import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { Provider } from '../model/protocol.ts';
 import { type Pipeline, readPipeline } from '../pipeline/config.ts';
-import type { SegmentOptions, VectorFormat } from '../pipeline/segment-options.ts';
+import type { SegmentOptions } from '../pipeline/segment-options.ts';
 import type { SegmentReport } from '../pipeline/segment-report.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
+import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 import { formatClassTable } from './class-table.ts';
 import type { Progress } from './reporter.ts';
 import { parseStretch } from './stretch.ts';
@@ -21,7 +22,7 @@ interface SegmentFlags {
   mode?: 'reference' | 'centred';
   sampling?: 'exact' | 'pyramid';
   pyramid?: string;
-  vector?: false | string;
+  vector?: false | string[];
   preview: boolean;
   report: boolean;
   datetime?: string;
@@ -68,7 +69,12 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       ).choices(['exact', 'pyramid']),
     )
     .option('--pyramid <dir>', 'a pyramid that frustum pyramid wrote (with --sampling pyramid)')
-    .option('--vector <formats>', 'polygon formats: geojson, geojsonl or both with a comma')
+    .addOption(
+      new Option(
+        '--vector <format>',
+        `polygons as ${VECTOR_FORMATS.join(', ')}, or a file name that ends so; may be repeated (default: geojson)`,
+      ).argParser((value: string, earlier?: false | string[]) => [...(earlier || []), ...value.split(',')]),
+    )
     .option('--no-vector', 'no polygons')
     .option('--no-preview', 'no preview.png')
     .option('--no-report', 'no report.html')
@@ -87,6 +93,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       'after',
       examples(
         'segment scene.tif --model models/sfrnet-mini-dubai --out out/scene',
+        'segment scene.tif --model models/mine --out out/scene --vector fgb --vector regions.gpkg',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
@@ -144,7 +151,7 @@ function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline |
     mode: flags.mode ?? pipeline?.mode,
     sampling: flags.sampling ?? pipeline?.sampling,
     pyramid: flags.pyramid,
-    vector: parseVector(flags.vector) ?? pipeline?.vector,
+    vector: (flags.vector === false ? [] : flags.vector?.map((name) => name.trim())) ?? pipeline?.vector,
     preview: flags.preview === false ? false : pipeline?.preview,
     report: flags.report === false ? false : pipeline?.report,
     datetime: flags.datetime,
@@ -153,22 +160,4 @@ function resolveOptions(scene: string, flags: SegmentFlags, pipeline: Pipeline |
   };
   const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
   return { scene, model, outDir: flags.out, provider: flags.provider, ...given };
-}
-
-/** `undefined` where the command line doesn't say, `false` for `--no-vector`. */
-function parseVector(flag: false | string | undefined): VectorFormat[] | undefined {
-  if (flag === undefined) return undefined;
-  if (flag === false) return [];
-  const formats = flag.split(',').map((format) => format.trim());
-  const unknown = formats.find((format) => format !== 'geojson' && format !== 'geojsonl');
-  if (unknown !== undefined) {
-    throw new ConfigError(
-      `--vector ${flag}: no format is called "${unknown}"; choose geojson, geojsonl or both`,
-      {
-        pointer: '--vector',
-        value: flag,
-      },
-    );
-  }
-  return formats as VectorFormat[];
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError, SourceError } from '../core/errors.ts';
+import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 
 /**
  * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
@@ -38,9 +39,9 @@ export const pipelineSchema = z.strictObject({
   mode: z.enum(['reference', 'centred']).optional(),
   sampling: z.enum(['exact', 'pyramid']).optional(),
   vector: z
-    .array(z.enum(['geojson', 'geojsonl']))
+    .array(z.string().min(1))
     .optional()
-    .describe('empty for no polygons'),
+    .describe(`formats (${VECTOR_FORMATS.join(', ')}) or file names that end so; empty for no polygons`),
   preview: z.boolean().optional(),
   report: z.boolean().optional().describe('whether to write report.html'),
 });

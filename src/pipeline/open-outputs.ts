@@ -7,17 +7,15 @@ import type { ClassRows } from '../core/raster.ts';
 import { createSeamMeter, type SeamCounts, type SeamMeterOptions } from '../evaluate/seams.ts';
 import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import { openConfidenceSink, openLandcoverSink, type RasterSink } from '../sink/cog.ts';
-import { openGeoJsonSink } from '../sink/geojson.ts';
-import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
 import { openPreviewSink } from '../sink/preview.ts';
 import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { qmlForClasses, qmlForConfidence } from '../sink/style/qml.ts';
 import { sldForClasses } from '../sink/style/sld.ts';
 import { openTextSink, type TextSink } from '../sink/text-file.ts';
+import { openVectorSink } from '../sink/vector-formats.ts';
 import { type CoverageWriter, createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import { commitTogether } from './commit-together.ts';
-import type { VectorFormat } from './segment-options.ts';
 
 export interface OutputsOptions {
   readonly outDir: string;
@@ -28,7 +26,8 @@ export interface OutputsOptions {
   readonly title: string;
   readonly modelName: string;
   readonly classes: readonly LandCoverClass[];
-  readonly vector: readonly VectorFormat[];
+  /** File names of the polygon layer, one a format. */
+  readonly vector: readonly string[];
   readonly preview: boolean;
   /** Where windows begin and end. */
   readonly seams: Pick<SeamMeterOptions, 'columns' | 'rows' | 'scoreStride'>;
@@ -83,7 +82,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
     'landcover.tif',
     'confidence.tif',
     'preview.png',
-    ...options.vector.map((v) => `landcover.${v}`),
+    ...options.vector,
     ...Object.keys(styles),
     'report.html',
     STAC_ITEM_FILE,
@@ -107,7 +106,10 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
       const path = join(outDir, 'preview.png');
       rasters.push(await openPreviewSink({ path, scene, classes, title, subtitle: modelName }));
     }
-    for (const format of options.vector) vectors.push(await openVectorSink(format, outDir, grid));
+    for (const file of options.vector) {
+      const path = join(outDir, file);
+      vectors.push(await openVectorSink({ path, space: coverageSpace(grid), classes, metadata }));
+    }
     for (const [file, text] of Object.entries(styles))
       texts.push(await openTextSink(join(outDir, file), text));
     if (vectors.length > 0) coverage = createCoverageWriter({ grid, classes, sinks: vectors });
@@ -168,11 +170,6 @@ function stylesOf(classes: readonly LandCoverClass[], polygons: boolean): Record
     'landcover.sld': sldForClasses(classes, { geometry: 'raster', name }),
     ...(polygons && { 'landcover-polygons.sld': sldForClasses(classes, { geometry: 'polygon', name }) }),
   };
-}
-
-function openVectorSink(format: VectorFormat, outDir: string, grid: Grid): Promise<VectorSink> {
-  const options = { path: join(outDir, `landcover.${format}`), space: coverageSpace(grid) };
-  return format === 'geojson' ? openGeoJsonSink(options) : openGeoJsonSeqSink(options);
 }
 
 /** The name of a file without folders and ending, for headlines. */

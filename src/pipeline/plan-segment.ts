@@ -7,6 +7,7 @@ import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
+import { vectorFileOf } from '../sink/vector-formats.ts';
 import { identityOf } from './run-record.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { FRUSTUM_VERSION } from './version.ts';
@@ -18,7 +19,8 @@ export interface SegmentTask {
     readonly stride: number;
     readonly mode: FrustumPlan['mode'];
     readonly sampling: 'exact' | 'pyramid';
-    readonly vector: readonly ('geojson' | 'geojsonl')[];
+    /** File names of the polygon layer. */
+    readonly vector: readonly string[];
     readonly preview: boolean;
     readonly report: boolean;
     /** When the scene was taken, as STAC says it. */
@@ -45,7 +47,7 @@ export async function planSegment(
     stride: options.stride ?? manifest.window / 2,
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
-    vector: options.vector ?? (['geojson'] as const),
+    vector: planVectorFiles(options.vector ?? ['geojson']),
     preview: options.preview ?? true,
     report: options.report ?? true,
     taken:
@@ -91,6 +93,19 @@ export async function planSegment(
     config: decisive,
   });
   return { plan, config, identity, warnings: warningsOf(plan, manifest) };
+}
+
+/** The files that formats and names stand for, each once. */
+function planVectorFiles(names: readonly string[]): string[] {
+  const files = names.map((name) => vectorFileOf(name, '--vector'));
+  const twice = files.find((file, i) => files.indexOf(file) !== i);
+  if (twice !== undefined) {
+    throw new ConfigError(`--vector names ${twice} twice; name each file once`, {
+      pointer: '--vector',
+      value: twice,
+    });
+  }
+  return files;
 }
 
 /** Scores are summed at a quarter of the resolution, so windows start at whole quarters. */

@@ -1,13 +1,10 @@
-import { extname } from 'node:path';
 import type { LandCoverClass } from '../core/classes.ts';
 import { coverageSpace } from '../core/coverage.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
-import { openGeoJsonSink } from '../sink/geojson.ts';
-import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
+import { openVectorSink, vectorFormatOf } from '../sink/vector-formats.ts';
 import { createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import { commitTogether } from './commit-together.ts';
@@ -18,7 +15,7 @@ import { classesOfRaster } from './raster-classes.ts';
 export interface PolygonizeOptions {
   /** A single-band uint8 raster. */
   readonly raster: string;
-  /** Files to write, by their ending: `.geojson` or `.geojsonl`. */
+  /** Files to write, by their ending: see {@link VECTOR_FORMATS}. */
   readonly outputs: readonly string[];
   /** Names and colours; the raster's own unless given. */
   readonly classes?: readonly LandCoverClass[];
@@ -46,14 +43,15 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
       value: twice,
     });
   }
+  for (const path of options.outputs) vectorFormatOf(path, '--out');
   await refuseOverwrite(options.outputs, [options.raster]);
   const raster = await readClassRaster(options.raster);
   const sinks: VectorSink[] = [];
   try {
     for (const warning of raster.warnings) options.onWarning?.(warning);
     const classes = options.classes ?? classesOfRaster(raster);
-    for (const path of options.outputs)
-      sinks.push(await openSink(path, raster.grid, titleOf(options.raster)));
+    const layer = { space: coverageSpace(raster.grid), name: titleOf(options.raster), classes };
+    for (const path of options.outputs) sinks.push(await openVectorSink({ ...layer, path }));
     const coverage = createCoverageWriter({
       grid: raster.grid,
       classes,
@@ -72,21 +70,5 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     throw error;
   } finally {
     await raster.close();
-  }
-}
-
-function openSink(path: string, grid: Grid, name: string): Promise<VectorSink> {
-  switch (extname(path).toLowerCase()) {
-    case '.geojson':
-    case '.json':
-      return openGeoJsonSink({ path, space: coverageSpace(grid), name });
-    case '.geojsonl':
-    case '.ndjson':
-      return openGeoJsonSeqSink({ path, space: coverageSpace(grid) });
-    default:
-      throw new ConfigError(`${path}: no vector format has this ending; use .geojson or .geojsonl`, {
-        pointer: '--out',
-        value: path,
-      });
   }
 }

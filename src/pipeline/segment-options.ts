@@ -5,9 +5,6 @@ import type { Provider } from '../model/protocol.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 
-/** Vector formats by their file ending. */
-export type VectorFormat = 'geojson' | 'geojsonl';
-
 /** What to map, with what, and where to. */
 export interface SegmentOptions {
   /** Path or `file:` URL of a GeoTIFF. */
@@ -28,8 +25,11 @@ export interface SegmentOptions {
   readonly sampling?: Sampling;
   /** Folder of an altitude pyramid; with sampling `pyramid` and no folder, one is made in the output folder. */
   readonly pyramid?: string;
-  /** Formats of the polygon layer; GeoJSON unless told, empty for none. */
-  readonly vector?: readonly VectorFormat[];
+  /**
+   * Files of the polygon layer, all written in one pass: file names with the ending of a {@link VectorFormat}, or formats
+   * alone (`fgb` is `landcover.fgb`). GeoJSON unless told, empty for none.
+   */
+  readonly vector?: readonly string[];
   /** Whether to paint `preview.png`; yes unless told. */
   readonly preview?: boolean;
   /** Whether to write `report.html`; yes unless told. */

@@ -1,4 +1,5 @@
 import type { CoverageFeature, CoverageGeometry, CoverageSpace } from '../core/coverage.ts';
+import { roundConfidence, roundMetres } from './attributes.ts';
 import type { JsonBytes } from './json-bytes.ts';
 
 const ENCODER = new TextEncoder();
@@ -22,9 +23,9 @@ export function createFeatureWriter(out: JsonBytes, space: JsonSpace): (feature:
       );
       heads.set(classId, head);
     }
-    const area = roundTo(feature.areaM2, 1000);
-    const perimeter = roundTo(feature.perimeterM, 1000);
-    const confidence = roundTo(meanConfidence, 10);
+    const area = roundMetres(feature.areaM2);
+    const perimeter = roundMetres(feature.perimeterM);
+    const confidence = roundConfidence(meanConfidence);
     out.text(`{"type":"Feature",${mark}"id":${id},"properties":{"id":${id}`);
     out.bytes(head);
     out.text(
@@ -34,10 +35,6 @@ export function createFeatureWriter(out: JsonBytes, space: JsonSpace): (feature:
     writeGeometry(out, feature.geometry);
     out.text('}');
   };
-}
-
-function roundTo(value: number | null, parts: number): number | null {
-  return value === null ? null : Math.round(value * parts) / parts;
 }
 
 function writeGeometry(out: JsonBytes, { coordinates, ringEnds, polygonEnds }: CoverageGeometry): void {
