@@ -29,7 +29,7 @@ export async function encodePicture(
     bytes = await sharp(picture)
       .extract({ left: x, top: y, width: partWidth, height })
       .resize({ width, withoutEnlargement: true })
-      .webp({ quality, smartSubsample: true, effort: 5 })
+      .webp({ quality, smartSubsample: true })
       .toBuffer();
     if (bytes.length <= MOST_BYTES) break;
   }

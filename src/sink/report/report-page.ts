@@ -133,7 +133,7 @@ function confidenceSection({ confidenceCounts }: ReportOptions): string {
   const words =
     summary === null
       ? 'No pixel holds data.'
-      : `Half of the pixels are above ${formatPercent(summary.median, 0)}; ${formatShare(summary.belowHalf)} are below 50 %. The mean is ${formatPercent(summary.mean, 1)}.`;
+      : `The median is ${formatPercent(summary.median, 0)}, the mean ${formatPercent(summary.mean, 1)}; ${formatShare(summary.belowHalf)} of the pixels are below 50 %.`;
   return `<section>
 <h2>Confidence</h2>
 ${summary === null ? '' : confidenceChart(confidenceCounts)}
