@@ -2,11 +2,12 @@ import { type LandCoverClass, NODATA_CLASS } from '../core/classes.ts';
 import { type CoverageFeature, type CoverageSpace, coverageSpace } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
 import { createRingAssembler } from './assemble-rings.ts';
+import type { CoverageGraph } from './coverage-graph.ts';
 import { listDiagonals } from './diagonals.ts';
 import type { Face } from './face.ts';
-import { type Generalisation, planGeneralisation } from './generalisation.ts';
+import { type Generalisation, type GeneralisationPlan, planGeneralisation } from './generalisation.ts';
 import { joinLines, type Lines } from './join-lines.ts';
-import { exactShapes, type LineShapes, SUBPIXELS } from './line-shapes.ts';
+import { exactShapes, type ShapeList, SUBPIXELS } from './line-shapes.ts';
 import { createFeatureMaker } from './make-features.ts';
 import { assertRegionAreas } from './measure-lines.ts';
 import { mergeRegions, type Regions } from './merge-regions.ts';
@@ -58,22 +59,15 @@ export interface CoverageGeneraliser {
  * grows with the borders, not with the pixels.
  * @throws ConfigError for values out of range; UnsupportedError for a CRS without a known way to a space
  */
-export function createCoverageGeneraliser(options: {
-  readonly grid: Grid;
-  readonly classes: readonly LandCoverClass[];
-  readonly generalisation: Generalisation;
-  readonly spaces?: readonly CoverageSpace[];
-}): CoverageGeneraliser {
-  const { grid, classes, generalisation } = options;
-  const spaces = options.spaces ?? [coverageSpace(grid)];
-  const { ground, weights, minSize } = planGeneralisation(grid, generalisation);
-  const { connectedness = 4, affinity, simplify, smooth = 0, maxGraphBytes } = generalisation;
-  const redrawn = simplify !== undefined || smooth > 0;
-  const scale = redrawn ? SUBPIXELS : 1;
-  const shapeFace = createFaceShaper(grid, spaces, scale);
+export function createCoverageGeneraliser(options: GeneraliseOptions): CoverageGeneraliser {
+  const { grid, generalisation } = options;
+  const plan = planGeneralisation(grid, generalisation);
+  const { maxGraphBytes } = generalisation;
+  // Before the first row, so that a space without a way to it is told at once.
+  const shapeFace = createFaceShaper(grid, options.spaces ?? [coverageSpace(grid)], scaleOf(generalisation));
   const tracer = createGraphTracer({
     width: grid.width,
-    ...(weights && { weights }),
+    ...(plan.weights && { weights: plan.weights }),
     ...(maxGraphBytes !== undefined && { maxBytes: maxGraphBytes }),
   });
   return {
@@ -83,60 +77,78 @@ export function createCoverageGeneraliser(options: {
       if (graph.height !== grid.height) {
         throw new RangeError(`expected ${grid.height} rows of the grid, got ${graph.height}`);
       }
-      const diagonals = connectedness === 8 ? listDiagonals(graph) : new Int32Array(0);
-      const sieved =
-        minSize > 0
-          ? sieveFaces(graph, { minSize, diagonals, ...(affinity && { affinity }) })
-          : graph.faces.classId;
-      const regions = mergeRegions(graph, sieved, diagonals);
-      const lines = joinLines(graph, regions);
-      const pointsBefore = assertRegionAreas(lines, regions);
-      let shapes: LineShapes = exactShapes(lines);
-      let pointsAfter = pointsBefore;
-      if (simplify !== undefined) shapes = simplifyLines(lines, ground, simplify);
-      if (smooth > 0) shapes = smoothLines(lines, shapes, smooth);
-      if ('size' in shapes) pointsAfter = shapes.size as number;
-      const maker = createFeatureMaker(classes);
-      let count = 0;
-      let belowMmu = 0;
+      return generaliseGraph(graph, options, plan, shapeFace);
+    },
+  };
+}
+
+export interface GeneraliseOptions {
+  readonly grid: Grid;
+  readonly classes: readonly LandCoverClass[];
+  readonly generalisation: Generalisation;
+  /** What coordinates features get; one unless told: longitude and latitude, or pixels without georeferencing. */
+  readonly spaces?: readonly CoverageSpace[];
+}
+
+const redraws = ({ simplify, smooth = 0 }: Generalisation) => simplify !== undefined || smooth > 0;
+const scaleOf = (generalisation: Generalisation) => (redraws(generalisation) ? SUBPIXELS : 1);
+
+/**
+ * Generalises a coverage whose borders are all known.
+ * @param shapeFace makes geometries of points in parts of a pixel: `SUBPIXELS` where borders are redrawn, else 1
+ * @throws TopologyError
+ */
+export function generaliseGraph(
+  graph: CoverageGraph,
+  { grid, classes, generalisation }: GeneraliseOptions,
+  { ground, minSize }: GeneralisationPlan,
+  shapeFace: (face: Face) => FaceShape,
+): GeneralisedCoverage {
+  const { connectedness = 4, affinity, simplify, smooth = 0 } = generalisation;
+  const diagonals = connectedness === 8 ? listDiagonals(graph) : new Int32Array(0);
+  const sieved =
+    minSize > 0
+      ? sieveFaces(graph, { minSize, diagonals, ...(affinity && { affinity }) })
+      : graph.faces.classId;
+  const regions = mergeRegions(graph, sieved, diagonals);
+  const lines = joinLines(graph, regions);
+  const pointsBefore = assertRegionAreas(lines, regions);
+  const simplified = simplify === undefined ? null : simplifyLines(lines, ground, simplify);
+  const smoothed = smooth > 0 ? smoothLines(lines, simplified ?? exactShapes(lines), smooth) : null;
+  const drawn = smoothed ?? simplified;
+  const maker = createFeatureMaker(classes);
+  let count = 0;
+  let belowMmu = 0;
+  return {
+    *features() {
+      const shapeRegion = createRegionShaper(lines, regions, drawn, shapeFace);
+      for (const members of listFeatures(regions)) {
+        const facts = addUp(regions, members, graph.hasConfidence, minSize);
+        count++;
+        if (facts.belowMmu) belowMmu++;
+        yield maker.make(facts, mergeShapes(members.map(shapeRegion)));
+      }
+    },
+    rows: () => drawSievedRows(lines, regions),
+    summary() {
+      const { faces, arcs, nodes } = graph;
+      let nodataPixels = 0;
+      let pixelsMerged = 0;
+      let facesBefore = 0;
+      for (let f = 0; f < faces.count; f++) {
+        if (faces.classId[f] === NODATA_CLASS) nodataPixels += faces.pixelCount[f]!;
+        else facesBefore++;
+        if (sieved[f] !== faces.classId[f]) pixelsMerged += faces.pixelCount[f]!;
+      }
+      const pointsAfter = drawn?.size ?? pointsBefore;
       return {
-        *features() {
-          const shapeRegion = createRegionShaper(lines, regions, shapes, scale, redrawn, shapeFace);
-          for (const members of listFeatures(regions)) {
-            const facts = addUp(regions, members, graph.hasConfidence, minSize);
-            count++;
-            if (facts.belowMmu) belowMmu++;
-            yield maker.make(facts, mergeShapes(members.map(shapeRegion)));
-          }
-        },
-        rows: () => drawSievedRows(lines, regions),
-        summary() {
-          const { faces, arcs, nodes } = graph;
-          let nodataPixels = 0;
-          let pixelsMerged = 0;
-          let facesBefore = 0;
-          for (let f = 0; f < faces.count; f++) {
-            if (faces.classId[f] === NODATA_CLASS) nodataPixels += faces.pixelCount[f]!;
-            else facesBefore++;
-            if (sieved[f] !== faces.classId[f]) pixelsMerged += faces.pixelCount[f]!;
-          }
-          return {
-            rows: grid.height,
-            faces: count,
-            validPixels: grid.width * grid.height - nodataPixels,
-            nodataPixels,
-            peak: { arms: 0, blocks: 0, labels: faces.count, arcs: arcs.count, nodes: nodes.count },
-            classes: maker.totals(),
-            generalisation: {
-              facesBefore,
-              features: count,
-              pixelsMerged,
-              belowMmu,
-              pointsBefore,
-              pointsAfter,
-            },
-          };
-        },
+        rows: grid.height,
+        faces: count,
+        validPixels: grid.width * grid.height - nodataPixels,
+        nodataPixels,
+        peak: { arms: 0, blocks: 0, labels: faces.count, arcs: arcs.count, nodes: nodes.count },
+        classes: maker.totals(),
+        generalisation: { facesBefore, features: count, pixelsMerged, belowMmu, pointsBefore, pointsAfter },
       };
     },
   };
@@ -178,11 +190,11 @@ function addUp(regions: Regions, members: readonly number[], hasConfidence: bool
 function createRegionShaper(
   lines: Lines,
   regions: Regions,
-  shapes: LineShapes,
-  scale: number,
-  redrawn: boolean,
+  drawn: ShapeList | null,
   shapeFace: (face: Face) => FaceShape,
 ): (region: number) => FaceShape {
+  const shapes = drawn ?? exactShapes(lines);
+  const scale = drawn === null ? 1 : SUBPIXELS;
   const assembler = createRingAssembler(lines, shapes, regions.count, scale / shapes.scale);
   const ordered = { points: new Int32Array(1024), ends: new Int32Array(16) };
   const face = {
@@ -199,7 +211,7 @@ function createRegionShaper(
   };
   return (region) => {
     const rings = assembler.assemble(region);
-    orderRings(rings, redrawn ? null : regions.pixelCount[region]!, ordered);
+    orderRings(rings, drawn === null ? regions.pixelCount[region]! : null, ordered);
     face.id = regions.first[region]!;
     face.classId = regions.classId[region]!;
     face.pixelCount = regions.pixelCount[region]!;

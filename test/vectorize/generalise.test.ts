@@ -1,45 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NODATA_CLASS } from '../../src/core/classes.ts';
-import type { CoverageFeature } from '../../src/core/coverage.ts';
-import type { Grid } from '../../src/core/grid.ts';
 import type { Generalisation } from '../../src/vectorize/generalisation.ts';
-import { createCoverageGeneraliser } from '../../src/vectorize/generalise-coverage.ts';
-import type { CoverageSummary } from '../../src/vectorize/trace-coverage.ts';
 import { needPython } from '../support/python.ts';
 import { checkPolygons, toPolygons, unpairedEdges } from './check-geometry.ts';
-import { CLASSES, coverageOf, gridOf, LONLAT, northUp, projected, utm } from './grids.ts';
+import { generalised } from './generalised.ts';
+import { coverageOf, gridOf } from './grids.ts';
 import { hostileRasters } from './hostile-rasters.ts';
 import { type Case, judgeCoverages } from './judge-coverage.ts';
-import { type Raster, randomRaster, rasterOf, seeded } from './oracle.ts';
-
-/** All features of a generalised raster. */
-function generalised(
-  raster: Raster,
-  grid: Grid,
-  generalisation: Generalisation,
-  confidence: Uint8Array | null = null,
-  rowsEach = raster.height,
-): { features: CoverageFeature[]; summary: CoverageSummary; sieved: Uint8Array } {
-  const generaliser = createCoverageGeneraliser({ grid, classes: CLASSES, generalisation });
-  for (let y = 0; y < raster.height; y += rowsEach) {
-    const from = y * raster.width;
-    generaliser.pushRows(
-      raster.classes.subarray(from),
-      confidence?.subarray(from) ?? null,
-      Math.min(rowsEach, raster.height - y),
-    );
-  }
-  const coverage = generaliser.finish();
-  const features = [...coverage.features()].map(([feature]) => feature!);
-  const sieved = new Uint8Array(raster.classes.length);
-  let at = 0;
-  for (const row of coverage.rows()) {
-    sieved.set(row, at);
-    at += row.length;
-  }
-  return { features, summary: coverage.summary(), sieved };
-}
+import { type Raster, randomRaster } from './oracle.ts';
 
 const inPixels = (raster: Raster) => gridOf(raster, null, null);
 
@@ -69,7 +38,7 @@ describe('a coverage without generalisation of its borders', () => {
       const confidence = Uint8Array.from(raster.classes, (_, p) => (p * 37) % 256);
       const streamed = coverageOf(raster, inPixels(raster), confidence).features;
       streamed.sort((p, q) => p.id - q.id);
-      const { features, sieved } = generalised(raster, inPixels(raster), {}, confidence);
+      const { features, sieved } = generalised(raster, inPixels(raster), {}, { confidence });
       expect(features).toEqual(streamed);
       expect(sieved).toEqual(raster.classes);
     }
@@ -84,7 +53,7 @@ describe('generalised coverages', () => {
       for (const [name, how] of SETTINGS) {
         const { features, summary } = generalised(raster, inPixels(raster), how);
         const polygons = features.map((f) => toPolygons(f.geometry));
-        const wrong = polygons.flatMap(checkParts);
+        const wrong = polygons.flatMap(checkPolygons);
         // Only the frame's edges are walked once.
         const inner = unpairedEdges(polygons).filter((edge) => !onFrame(edge, raster));
         if (wrong.length + inner.length > 0)
@@ -122,18 +91,13 @@ describe('generalised coverages', () => {
         (seed, rowsEach, [, how]) => {
           const raster = randomRaster(seed, 24);
           const grid = inPixels(raster);
-          expect(generalised(raster, grid, how, null, rowsEach)).toEqual(generalised(raster, grid, how));
+          expect(generalised(raster, grid, how, { rowsEach })).toEqual(generalised(raster, grid, how));
         },
       ),
       { numRuns: 300 },
     );
   });
 });
-
-/** A feature's polygons are valid one by one. */
-function checkParts(polygons: ReturnType<typeof toPolygons>): string[] {
-  return checkPolygons(polygons);
-}
 
 function onFrame(edge: string, { width, height }: Raster): boolean {
   const [ax, ay, bx, by] = edge.split(' ').map(Number);
