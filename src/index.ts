@@ -29,6 +29,7 @@ export type { ClassRows, PixelBlock } from './core/raster.ts';
 export { intersectWindows, type Window } from './core/window.ts';
 export { formatEvaluation } from './evaluate/format-evaluation.ts';
 export type { Evaluation, ScoreOptions } from './evaluate/score.ts';
+export type { SeamReport } from './evaluate/seams.ts';
 export type { GeometryMode } from './frustum/geometry.ts';
 export {
   type Frustum,
@@ -42,6 +43,7 @@ export type { ModelManifest } from './model/manifest.ts';
 export { type Model, type ModelOptions, openModel } from './model/open-model.ts';
 export type { Provider } from './model/protocol.ts';
 export { readModelManifest } from './model/read-manifest.ts';
+export { type CollectOptions, type CollectReport, collectRuns } from './pipeline/collect-runs.ts';
 export { type Pipeline, readPipeline } from './pipeline/config.ts';
 export { type EvaluateOptions, evaluate } from './pipeline/evaluate.ts';
 export { type MakePyramidOptions, makePyramid } from './pipeline/make-pyramid.ts';
@@ -54,6 +56,10 @@ export { FRUSTUM_VERSION } from './pipeline/version.ts';
 export { type OpenSceneOptions, openScene, type Scene } from './scene/open-scene.ts';
 export type { BandChoice } from './scene/select-bands.ts';
 export type { Stretch } from './scene/stretch.ts';
+export type { StacCollection } from './sink/stac/collection.ts';
+export type { StacItem } from './sink/stac/item.ts';
+export { type QmlOptions, qmlForClasses } from './sink/style/qml.ts';
+export { type SldOptions, sldForClasses } from './sink/style/sld.ts';
 export { openVectorSink, VECTOR_FORMATS, type VectorFormat } from './sink/vector-formats.ts';
 export type { VectorSinkOptions } from './sink/vector-sink-options.ts';
 export type { ClassTotal } from './vectorize/total-classes.ts';

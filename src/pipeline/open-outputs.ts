@@ -77,7 +77,7 @@ export interface Outputs {
 export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   const { outDir, scene, classes, title, modelName } = options;
   const { grid } = scene;
-  const styles = stylesOf(classes, options.vector.length > 0);
+  const styles = stylesOf(classes, options.vector);
   const files = [
     'landcover.tif',
     'confidence.tif',
@@ -161,14 +161,22 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   };
 }
 
-/** Styles by file name. QGIS takes the one that is called like the layer, raster or polygons: both are in one file. */
-function stylesOf(classes: readonly LandCoverClass[], polygons: boolean): Record<string, string> {
+/**
+ * Styles by file name. QGIS takes the one that is called like the layer, raster or polygons: where both are called the
+ * same, both are in one file.
+ */
+function stylesOf(classes: readonly LandCoverClass[], vector: readonly string[]): Record<string, string> {
   const name = 'landcover';
+  const polygons = qmlForClasses(classes, { geometry: 'polygon' });
+  const bases = vector.map(titleOf);
   return {
-    'landcover.qml': qmlForClasses(classes, { geometry: polygons ? 'both' : 'raster' }),
+    ...Object.fromEntries(bases.map((base) => [`${base}.qml`, polygons])),
+    'landcover.qml': qmlForClasses(classes, { geometry: bases.includes(name) ? 'both' : 'raster' }),
     'confidence.qml': qmlForConfidence(),
     'landcover.sld': sldForClasses(classes, { geometry: 'raster', name }),
-    ...(polygons && { 'landcover-polygons.sld': sldForClasses(classes, { geometry: 'polygon', name }) }),
+    ...(vector.length > 0 && {
+      'landcover-polygons.sld': sldForClasses(classes, { geometry: 'polygon', name }),
+    }),
   };
 }
 
