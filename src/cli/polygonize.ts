@@ -1,16 +1,20 @@
 import type { Command } from 'commander';
 import { readClasses } from '../pipeline/read-classes.ts';
+import { summarizeClasses } from '../pipeline/summarize-classes.ts';
 import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
+import { formatClassTable } from './class-table.ts';
+import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
 import type { Progress } from './reporter.ts';
 import { examples, type VerbContext } from './verb.ts';
 
-interface PolygonizeFlags {
+interface PolygonizeFlags extends PolygonFlags {
   out: string[];
   classes?: string;
+  sieved?: string;
 }
 
-export function addPolygonize(program: Command, { reporter, signal }: VerbContext): void {
-  program
+export function addPolygonize(program: Command, { reporter, signal, print }: VerbContext): void {
+  const command = program
     .command('polygonize')
     .description('any class raster to gap-free polygons: shared borders are equal point for point')
     .argument('<raster>', 'single-band uint8 GeoTIFF')
@@ -22,11 +26,15 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
       '--classes <file>',
       "JSON with class names and colours, e.g. a model's manifest.json (default: the raster's own)",
     )
+    .option('--sieved <file>', 'also write the class raster as merged by --mmu, a COG');
+  addPolygonFlags(command)
     .addHelpText(
       'after',
       examples(
         'polygonize landcover.tif --out landcover.geojson',
         'polygonize labels.tif --out a.fgb b.gpkg c.parquet --classes models/mine/manifest.json',
+        'polygonize landcover.tif --out map.gpkg --mmu 5000 --simplify vw:15 --smooth 2 --sieved map.tif',
+        'polygonize landcover.tif --out map.fgb --simplify dp:10 --vector-crs scene',
       ),
     )
     .action(async (raster: string, flags: PolygonizeFlags) => {
@@ -36,6 +44,8 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
         raster,
         outputs: flags.out,
         ...(flags.classes !== undefined && { classes: await readClasses(flags.classes) }),
+        polygons: await readPolygonFlags(flags),
+        ...(flags.sieved !== undefined && { sieved: flags.sieved }),
         signal,
         onWarning: (message) => reporter.warn(message),
         onRows: (done, total) => {
@@ -43,6 +53,12 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
           progress.update(done);
         },
       }).finally(() => progress?.stop());
-      reporter.info('done', { polygons: report.faces, validPixels: report.validPixels, out: report.outputs });
+      reporter.info('done', {
+        polygons: report.faces,
+        validPixels: report.validPixels,
+        ...report.generalisation,
+        out: report.outputs,
+      });
+      print(formatClassTable(summarizeClasses(report)));
     });
 }

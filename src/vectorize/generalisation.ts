@@ -9,14 +9,20 @@ export interface Generalisation {
   readonly mmu?: { readonly areaM2: number } | { readonly pixels: number };
   /** 8: areas that meet in a corner only are one feature (of several polygons), and one area for the MMU. 4 unless told. */
   readonly connectedness?: 4 | 8;
-  /** See `SieveOptions.affinity`. */
-  readonly affinity?: (from: number, to: number) => number;
+  /** How well classes go over into each other when areas are merged; every pair that is not named counts 1. */
+  readonly affinity?: AffinityTable;
   readonly simplify?: Simplification;
   /** Rounds corners, each drawn in 2^smooth edges: 1 to 4. */
   readonly smooth?: number;
   /** Memory that the graph of all borders may take, in bytes; 2 GiB unless told. */
   readonly maxGraphBytes?: number;
 }
+
+/**
+ * What a metre of border with class `to` counts when an area of class `from` chooses its neighbour: `table[from][to]`, by
+ * class ids; 0 for never.
+ */
+export type AffinityTable = Readonly<Record<number, Readonly<Record<number, number>>>>;
 
 /** Whether anything is to be done to a coverage; otherwise it can be traced in a stream, in constant memory. */
 export function isGeneralised(how: Generalisation): boolean {
@@ -50,6 +56,12 @@ export function planGeneralisation(grid: Grid, how: Generalisation): Generalisat
     refuse('smooth', smooth, 'a whole number from 0 to 4');
   if (simplify !== undefined && !(simplify.toleranceM > 0 && Number.isFinite(simplify.toleranceM))) {
     refuse('simplify', simplify.toleranceM, 'a tolerance in metres above 0');
+  }
+  for (const [from, row] of Object.entries(how.affinity ?? {})) {
+    for (const [to, weight] of Object.entries(row)) {
+      if (!(weight >= 0 && Number.isFinite(weight)))
+        refuse(`affinity/${from}/${to}`, weight, 'a weight of at least 0');
+    }
   }
   const georeferenced = grid.transform !== null && grid.crs !== null;
   const inMetres = mmu !== undefined && 'areaM2' in mmu;

@@ -108,7 +108,11 @@ export function generaliseGraph(
   const diagonals = connectedness === 8 ? listDiagonals(graph) : new Int32Array(0);
   const sieved =
     minSize > 0
-      ? sieveFaces(graph, { minSize, diagonals, ...(affinity && { affinity }) })
+      ? sieveFaces(graph, {
+          minSize,
+          diagonals,
+          ...(affinity && { affinity: (from, to) => affinity[from]?.[to] ?? 1 }),
+        })
       : graph.faces.classId;
   const regions = mergeRegions(graph, sieved, diagonals);
   const lines = joinLines(graph, regions);
