@@ -1,10 +1,10 @@
-import type { ParquetWriter } from 'hyparquet-writer';
 import type { CoverageFeature } from '../core/coverage.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
-import { ATTRIBUTES, type AttributeType, attributeValues } from './attributes.ts';
+import { ATTRIBUTES, attributeValues } from './attributes.ts';
 import { createWriteQueue, type WriteQueue } from './byte-chunks.ts';
 import { geoParquetCrs, geoParquetMetadata } from './geoparquet-metadata.ts';
+import { EMPTY_GROUP, SCHEMA, type SIDES } from './geoparquet-schema.ts';
 import type { Box } from './hilbert-order.ts';
 import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts';
 import { putWkb, wkbBytes } from './wkb.ts';
@@ -13,28 +13,6 @@ import { putWkb, wkbBytes } from './wkb.ts';
 const GROUP_ROWS = 50_000;
 const GROUP_BYTES = 24 << 20;
 const CHUNK_BYTES = 1 << 20;
-
-type SchemaElement = ParquetWriter['schema'][number];
-
-const LEAF: Readonly<Record<AttributeType, Partial<SchemaElement>>> = {
-  int64: { type: 'INT64' },
-  int32: { type: 'INT32' },
-  double: { type: 'DOUBLE' },
-  text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
-  boolean: { type: 'BOOLEAN' },
-};
-const SIDES = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
-const SCHEMA: SchemaElement[] = [
-  { name: 'schema', num_children: ATTRIBUTES.length + 2 },
-  ...ATTRIBUTES.map(({ name, type, nullable }) => ({
-    name,
-    repetition_type: nullable ? ('OPTIONAL' as const) : ('REQUIRED' as const),
-    ...LEAF[type],
-  })),
-  { name: 'geometry', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' },
-  { name: 'bbox', repetition_type: 'REQUIRED', num_children: 4 },
-  ...SIDES.map((name) => ({ name, type: 'DOUBLE' as const, repetition_type: 'REQUIRED' as const })),
-];
 
 /**
  * GeoParquet 1.1: geometries as WKB, their boxes in a `bbox` column whose statistics let readers skip row groups,
@@ -61,6 +39,7 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
   };
   const build = async () => {
     if (group.rows > 0) await writeGroup();
+    if (box === null) parquet.row_groups.push(EMPTY_GROUP);
     const { description, metadata } = describeLayer(options);
     parquet.kvMetadata = [
       { key: 'geo', value: geoParquetMetadata(crs, types, box) },
