@@ -3,16 +3,18 @@ import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { Provider } from '../model/protocol.ts';
 import { type Pipeline, readPipeline } from '../pipeline/config.ts';
+import type { PolygonOptions } from '../pipeline/polygon-options.ts';
 import type { SegmentOptions } from '../pipeline/segment-options.ts';
 import type { SegmentReport } from '../pipeline/segment-report.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 import { formatClassTable } from './class-table.ts';
+import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
 import type { Progress } from './reporter.ts';
 import { parseStretch } from './stretch.ts';
 import { examples, parseBands, parsePositive, type VerbContext } from './verb.ts';
 
-interface SegmentFlags {
+interface SegmentFlags extends PolygonFlags {
   model?: string;
   out: string;
   pipeline?: string;
@@ -32,7 +34,7 @@ interface SegmentFlags {
 }
 
 export function addSegment(program: Command, { reporter, signal, print }: VerbContext): void {
-  program
+  const command = program
     .command('segment')
     .description(
       'map a scene: land-cover raster, confidence, gap-free polygons, styles, preview, report, STAC Item and run.json',
@@ -75,7 +77,8 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
         `polygons as ${VECTOR_FORMATS.join(', ')}, or a file name that ends so; may be repeated (default: geojson)`,
       ).argParser((value: string, earlier?: false | string[]) => [...(earlier || []), ...value.split(',')]),
     )
-    .option('--no-vector', 'no polygons')
+    .option('--no-vector', 'no polygons');
+  addPolygonFlags(command)
     .option('--no-preview', 'no preview.png')
     .option('--no-report', 'no report.html')
     .option(
@@ -94,6 +97,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       examples(
         'segment scene.tif --model models/sfrnet-mini-dubai --out out/scene',
         'segment scene.tif --model models/mine --out out/scene --vector fgb --vector regions.gpkg',
+        'segment scene.tif --model models/mine --out out/scene --vector gpkg --mmu 5000 --simplify vw:15 --vector-crs scene',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
@@ -101,7 +105,8 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
     .action(async (scene: string, flags: SegmentFlags) => {
       const { segment } = await import('../pipeline/segment.ts');
       const pipeline = flags.pipeline === undefined ? null : await readPipeline(flags.pipeline);
-      const options = resolveOptions(scene, flags, pipeline);
+      const polygons = { ...pipeline?.polygons, ...(await readPolygonFlags(flags)) };
+      const options = { ...resolveOptions(scene, flags, pipeline), polygons: polygons as PolygonOptions };
       let progress: Progress | null = null;
       const report = await segment(options, {
         signal,

@@ -1,6 +1,5 @@
 import { basename, join } from 'node:path';
 import { type LandCoverClass, NODATA_CLASS } from '../core/classes.ts';
-import { coverageSpace } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ScenePixels, VectorSink } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
@@ -16,6 +15,10 @@ import { openVectorSink } from '../sink/vector-formats.ts';
 import { type CoverageWriter, createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import { commitTogether } from './commit-together.ts';
+import { chooseSpaces, type PolygonOptions } from './polygon-options.ts';
+
+/** The class raster after areas below the minimum mapping unit were merged; `landcover.tif` is as the network decided. */
+const SIEVED_FILE = 'landcover-sieved.tif';
 
 export interface OutputsOptions {
   readonly outDir: string;
@@ -28,6 +31,8 @@ export interface OutputsOptions {
   readonly classes: readonly LandCoverClass[];
   /** File names of the polygon layer, one a format. */
   readonly vector: readonly string[];
+  /** How the polygons are made; with a minimum mapping unit, `landcover-sieved.tif` shows what was merged. */
+  readonly polygons: PolygonOptions;
   readonly preview: boolean;
   /** Where windows begin and end. */
   readonly seams: Pick<SeamMeterOptions, 'columns' | 'rows' | 'scoreStride'>;
@@ -80,6 +85,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   const styles = stylesOf(classes, options.vector);
   const files = [
     'landcover.tif',
+    SIEVED_FILE,
     'confidence.tif',
     'preview.png',
     ...options.vector,
@@ -95,8 +101,10 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
   const rasters: RasterSink[] = [];
   const vectors: VectorSink[] = [];
   const texts: TextSink[] = [];
+  let sieved: RasterSink | null = null;
   const abort = async () => {
     await Promise.all([...rasters, ...vectors, ...texts].map((sink) => sink.abort()));
+    await sieved?.abort();
   };
   let coverage: CoverageWriter | null = null;
   try {
@@ -106,13 +114,25 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
       const path = join(outDir, 'preview.png');
       rasters.push(await openPreviewSink({ path, scene, classes, title, subtitle: modelName }));
     }
-    for (const file of options.vector) {
-      const path = join(outDir, file);
-      vectors.push(await openVectorSink({ path, space: coverageSpace(grid), classes, metadata }));
+    const { vector, polygons } = options;
+    const spaces = await chooseSpaces(vector, grid, polygons.crs);
+    for (const [i, file] of vector.entries()) {
+      vectors.push(await openVectorSink({ path: join(outDir, file), space: spaces[i]!, classes, metadata }));
     }
     for (const [file, text] of Object.entries(styles))
       texts.push(await openTextSink(join(outDir, file), text));
-    if (vectors.length > 0) coverage = createCoverageWriter({ grid, classes, sinks: vectors });
+    if (vectors.length > 0) {
+      if (polygons.mmu !== undefined) {
+        sieved = await openLandcoverSink({ path: join(outDir, SIEVED_FILE), grid, classes, metadata });
+      }
+      coverage = createCoverageWriter({
+        grid,
+        classes,
+        sinks: vectors,
+        generalisation: polygons,
+        ...(sieved && { onSievedRows: sieved.writeRows }),
+      });
+    }
   } catch (error) {
     await abort();
     throw error;
@@ -153,7 +173,8 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
     async commit<T>(beforeFirst: () => Promise<void>, describe: DescribeOutputs<T>) {
       const summary = coverage === null ? null : await coverage.finish();
       let description!: T;
-      await commitTogether([...vectors, ...rasters, ...texts], beforeFirst, async (paths, wrote) => {
+      const all = [...vectors, ...rasters, ...(sieved === null ? [] : [sieved]), ...texts];
+      await commitTogether(all, beforeFirst, async (paths, wrote) => {
         description = await describe(paths, summary, wrote);
       });
       return description;

@@ -8,6 +8,7 @@ import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { vectorFileOf } from '../sink/vector-formats.ts';
+import type { PolygonOptions } from './polygon-options.ts';
 import { identityOf } from './run-record.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { FRUSTUM_VERSION } from './version.ts';
@@ -21,6 +22,8 @@ export interface SegmentTask {
     readonly sampling: 'exact' | 'pyramid';
     /** File names of the polygon layer. */
     readonly vector: readonly string[];
+    /** How its polygons are made. */
+    readonly polygons: PolygonOptions;
     readonly preview: boolean;
     readonly report: boolean;
     /** When the scene was taken, as STAC says it. */
@@ -48,6 +51,7 @@ export async function planSegment(
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: planVectorFiles(options.vector ?? ['geojson']),
+    polygons: options.polygons ?? {},
     preview: options.preview ?? true,
     report: options.report ?? true,
     taken:

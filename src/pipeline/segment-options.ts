@@ -4,6 +4,7 @@ import type { Sampling } from '../frustum/read-frustum.ts';
 import type { Provider } from '../model/protocol.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
+import type { PolygonOptions } from './polygon-options.ts';
 
 /** What to map, with what, and where to. */
 export interface SegmentOptions {
@@ -30,6 +31,8 @@ export interface SegmentOptions {
    * alone (`fgb` is `landcover.fgb`). GeoJSON unless told, empty for none.
    */
   readonly vector?: readonly string[];
+  /** Minimum mapping unit, simplification, CRS and the like; the polygons of the pixels unless told. */
+  readonly polygons?: PolygonOptions;
   /** Whether to paint `preview.png`; yes unless told. */
   readonly preview?: boolean;
   /** Whether to write `report.html`; yes unless told. */

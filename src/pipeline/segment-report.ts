@@ -4,6 +4,7 @@ import type { Model } from '../model/open-model.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene, SceneMetadata } from '../scene/open-scene.ts';
 import { type ConfidenceSummary, summarizeConfidence } from '../sink/report/histogram.ts';
+import type { GeneralisationSummary } from '../vectorize/generalise-coverage.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import type { InferTally } from './infer-rows.ts';
 import type { RowTotals } from './open-outputs.ts';
@@ -51,6 +52,9 @@ export interface SegmentReport extends RunRecord {
     readonly nodataPixels: number;
     readonly polygons: number | null;
   };
+  /** What merging and simplifying did to the polygons; `null` where they are those of the pixels. */
+  readonly generalisation: GeneralisationSummary | null;
+  /** Pixels and confidence as in `landcover.tif`; area and polygons as in the polygon layer. */
   readonly classes: readonly ClassSummary[];
   /** Over all pixels with data, 0 to 1; `null` without any. */
   readonly confidence: ConfidenceSummary | null;
@@ -116,6 +120,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       nodataPixels: totals.nodataPixels,
       polygons: coverage?.faces ?? null,
     },
+    generalisation: coverage?.generalisation ?? null,
     classes: manifest.classes.map(({ id, name, color }) => {
       const pixels = totals.pixelCounts[id]!;
       const total = coverage?.classes.find((c) => c.classId === id);

@@ -56,7 +56,7 @@ async function runTask(
   const model = await openModel(options.model, { ...config, ...signal });
   try {
     const { classes, name, distances } = model.manifest;
-    const { vector, preview } = config;
+    const { vector, polygons, preview } = config;
     const pyramid =
       config.sampling === 'pyramid'
         ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
@@ -71,6 +71,7 @@ async function runTask(
         modelName: name,
         classes,
         vector,
+        polygons,
         preview,
         seams: { ...bordersOf(plan), scoreStride: model.manifest.scores.stride },
       });
