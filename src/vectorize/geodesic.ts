@@ -8,7 +8,7 @@ const E2 = F * (2 - F);
 const RADIANS = Math.PI / 180;
 
 /** Sides in degrees up to which, and the latitude up to which, the short formula errs by less than 1 part in 10^8. */
-const SHORT = 0.02;
+const SHORT = 0.01;
 const STEEP = 80;
 
 /**

@@ -1,14 +1,21 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NODATA_CLASS } from '../../src/core/classes.ts';
-import type { Generalisation } from '../../src/vectorize/generalisation.ts';
+import type { CoverageGraph } from '../../src/vectorize/coverage-graph.ts';
+import { type Generalisation, planGeneralisation } from '../../src/vectorize/generalisation.ts';
+import { generaliseGraph } from '../../src/vectorize/generalise-coverage.ts';
+import { SUBPIXELS } from '../../src/vectorize/line-shapes.ts';
+import { createFaceShaper } from '../../src/vectorize/shape-face.ts';
+import { createGraphTracer } from '../../src/vectorize/trace-graph.ts';
 import { needPython } from '../support/python.ts';
 import { checkPolygons, toPolygons, unpairedEdges } from './check-geometry.ts';
 import { generalised } from './generalised.ts';
-import { coverageOf, gridOf } from './grids.ts';
+import { CLASSES, coverageOf, gridOf } from './grids.ts';
 import { hostileRasters } from './hostile-rasters.ts';
 import { type Case, judgeCoverages } from './judge-coverage.ts';
 import { type Raster, randomRaster } from './oracle.ts';
+import { scrambleGraph } from './scramble-graph.ts';
 
 const inPixels = (raster: Raster) => gridOf(raster, null, null);
 
@@ -96,6 +103,30 @@ describe('generalised coverages', () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('the same features', () => {
+  it('whatever the order, direction and start of the arcs', () => {
+    for (const [name, raster] of hostileRasters()) {
+      const tracer = createGraphTracer({ width: raster.width });
+      tracer.pushRows(raster.classes, null, raster.height);
+      const graph = tracer.finish();
+      const grid = inPixels(raster);
+      for (const [setting, generalisation] of SETTINGS) {
+        const plan = planGeneralisation(grid, generalisation);
+        const scale = generalisation.simplify !== undefined || generalisation.smooth ? SUBPIXELS : 1;
+        const shape = createFaceShaper(grid, [{ kind: 'pixel' }], scale);
+        const featuresOf = (g: CoverageGraph) => [
+          ...generaliseGraph(g, { grid, classes: CLASSES, generalisation }, plan, shape).features(),
+        ];
+        const expected = featuresOf(graph);
+        for (const seed of [1, 2]) {
+          const same = isDeepStrictEqual(featuresOf(scrambleGraph(graph, seed)), expected);
+          expect(same, `${name}, ${setting}, seed ${seed}`).toBe(true);
+        }
+      }
+    }
   });
 });
 
