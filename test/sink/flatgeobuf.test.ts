@@ -161,7 +161,7 @@ describe('FlatGeobuf', () => {
     expect(features).toHaveLength(303);
     for (const feature of large) {
       const read = features.find(({ properties: { id } }) => id === feature.id);
-      const flat = Float64Array.from((read?.geometry.coordinates as number[][][][])[0]![0]!.flat());
+      const flat = Float64Array.from((read!.geometry.coordinates as number[][][][])[0]![0]!.flat());
       expect(Buffer.from(flat.buffer).equals(Buffer.from(feature.geometry.coordinates.buffer))).toBe(true);
     }
   });
