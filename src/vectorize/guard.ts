@@ -25,6 +25,8 @@ export function isTriangleFree(
 ): boolean {
   const top = Math.min(uy, vy, wy);
   const bottom = Math.max(uy, vy, wy);
+  // Half of one pixel: the fourth corner is 0.7 away. Most corners of stairs are of this kind.
+  if (bottom - top <= 1 && Math.max(ux, vx, wx) - Math.min(ux, vx, wx) <= 1) return true;
   // The columns over which u-w is widened in each row.
   const dy = wy - uy;
   const margin = dy === 0 ? 0 : (CLEARANCE * Math.sqrt((wx - ux) * (wx - ux) + dy * dy)) / Math.abs(dy);

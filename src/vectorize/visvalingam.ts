@@ -43,15 +43,18 @@ export class Visvalingam implements LineSimplifier {
       this.removeAt(0);
       const u = before[v]!;
       const w = after[v]!;
-      const [ux, uy, vx, vy, wx, wy] = [
+      const vx = points[2 * v]!;
+      const vy = points[2 * v + 1]!;
+      const free = isTriangleFree(
+        corners,
         points[2 * u]!,
         points[2 * u + 1]!,
-        points[2 * v]!,
-        points[2 * v + 1]!,
+        vx,
+        vy,
         points[2 * w]!,
         points[2 * w + 1]!,
-      ];
-      if (!isTriangleFree(corners, ux, uy, vx, vy, wx, wy)) continue; // until a neighbour goes
+      );
+      if (!free) continue; // until a neighbour goes
       keep[v] = 0;
       left--;
       corners.remove(vx, vy);
