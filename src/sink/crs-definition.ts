@@ -1,6 +1,7 @@
 import proj4 from 'proj4';
 import type { CoverageSpace } from '../core/coverage.ts';
 import type { Crs } from '../core/crs.ts';
+import { findDatum } from './datums.ts';
 import {
   type Proj4Parameters,
   type ProjectionMethod,
@@ -76,20 +77,6 @@ const WGS84: CrsModel['base'] = {
   toWgs84: null,
 };
 
-/** Datums that proj4 definitions name. */
-const DATUMS: Readonly<Record<string, Pick<CrsModel['base'], 'name' | 'epsg' | 'datum'>>> = {
-  NAD83: {
-    name: 'NAD83',
-    epsg: 4269,
-    datum: { name: 'North American Datum 1983', wktName: 'North_American_Datum_1983', code: 6269 },
-  },
-  NAD27: {
-    name: 'NAD27',
-    epsg: 4267,
-    datum: { name: 'North American Datum 1927', wktName: 'North_American_Datum_1927', code: 6267 },
-  },
-};
-
 /** The reference system of a space; `null` for pixel corners, which lie nowhere. */
 export function defineSpace(space: CoverageSpace): CrsDefinition | null {
   switch (space.kind) {
@@ -119,7 +106,7 @@ function readModel({ kind, name, epsg, proj4: definition, metresPerUnit }: Crs):
   if (epsg === 3857) {
     return { name, epsg, base: WGS84, projection: { method: WEB_MERCATOR, metresPerUnit: 1 } };
   }
-  const base = readBase(definition, parameters, kind === 'geographic' ? { name, epsg } : null);
+  const base = readBase(definition, parameters, epsg, kind === 'geographic' ? name : null);
   if (base === null) return null;
   if (kind === 'geographic') return { name, epsg, base, projection: null };
   const method = readProjectionMethod(parameters);
@@ -130,7 +117,8 @@ function readModel({ kind, name, epsg, proj4: definition, metresPerUnit }: Crs):
 function readBase(
   definition: string,
   parameters: Proj4Parameters,
-  geographic: { readonly name: string; readonly epsg: number | null } | null,
+  epsg: number | null,
+  geographicName: string | null,
 ): CrsModel['base'] | null {
   const ellipsoid = readEllipsoid(definition);
   if (ellipsoid === null) return null;
@@ -138,12 +126,13 @@ function readBase(
   if (!Number.isFinite(primeMeridian)) return null;
   const shift = parameters.get('towgs84')?.split(',').map(Number) ?? [];
   const toWgs84 = shift.some((value) => value !== 0) ? [...shift, 0, 0, 0, 0].slice(0, 7) : null;
-  if (ellipsoid.code === 7030 && primeMeridian === 0 && toWgs84 === null && geographic === null) return WGS84;
-  const known = DATUMS[parameters.get('datum') ?? ''];
+  if (ellipsoid.code === 7030 && primeMeridian === 0 && toWgs84 === null && geographicName === null)
+    return WGS84;
+  const known = findDatum(epsg, parameters.get('datum'));
   const unknown = `Unknown based on ${ellipsoid.name} ellipsoid`;
   return {
-    name: geographic?.name ?? known?.name ?? unknown,
-    epsg: geographic?.epsg ?? known?.epsg ?? null,
+    name: geographicName ?? known?.name ?? unknown,
+    epsg: geographicName === null ? (known?.epsg ?? null) : epsg,
     datum: known?.datum ?? { name: unknown, wktName: unknown.replace(/[^A-Za-z0-9]+/g, '_'), code: null },
     ellipsoid,
     primeMeridian,
