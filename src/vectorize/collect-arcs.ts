@@ -1,9 +1,14 @@
-import { TopologyError, UnsupportedError } from '../core/errors.ts';
+import { TopologyError } from '../core/errors.ts';
 import { ArcBuilder, EAST, NO_ARC, NO_EDGE, NORTH, SOUTH, WEST } from './arc-builder.ts';
 import { type ArmPool, NONE } from './arm-pool.ts';
 import { type GraphArcs, type GraphNodes, OUTSIDE_FACE } from './coverage-graph.ts';
+import type { GraphBudget } from './graph-budget.ts';
 import { grow } from './grow.ts';
 import { type LabelForest, OUTSIDE } from './label-forest.ts';
+
+// What arrays take for each arc and node, the list of a face's half-arcs included.
+const BYTES_PER_ARC = 48;
+const BYTES_PER_NODE = 24;
 
 /** A half-arc whose face is still open. */
 const OPEN_FACE = -2;
@@ -25,16 +30,17 @@ export class ArcCollector extends ArcBuilder {
   private nodeX = new Int32Array(64);
   private nodeY = new Int32Array(64);
   private scratch = new Int32Array(1024);
-  private readonly maxBytes: number;
+  private readonly budget: GraphBudget;
 
-  constructor(arms: ArmPool, labels: LabelForest, maxBytes: number) {
+  constructor(arms: ArmPool, labels: LabelForest, budget: GraphBudget) {
     super(arms, labels);
-    this.maxBytes = maxBytes;
+    this.budget = budget;
   }
 
   openNode(west: number, north: number, east: number, south: number, x: number, y: number): number {
     const node = this.nodes++;
     if (this.nodes > this.nodeX.length) {
+      this.budget.claim(BYTES_PER_NODE * this.nodes);
       this.nodeX = grow(this.nodeX, this.nodes);
       this.nodeY = grow(this.nodeY, this.nodes);
       this.slots = grow(this.slots, 4 * this.nodes);
@@ -83,8 +89,10 @@ export class ArcCollector extends ArcBuilder {
   /** Puts the `runs + 1` corners of the scratch buffer into the chain. */
   private encode(arc: number, runs: number): void {
     const { scratch } = this;
-    if (this.chainLength + 5 * runs > this.chain.length)
+    if (this.chainLength + 5 * runs > this.chain.length) {
+      this.budget.claim(this.chain.length);
       this.chain = grow(this.chain, this.chainLength + 5 * runs);
+    }
     const { chain } = this;
     let p = this.chainLength;
     let length = 0;
@@ -110,15 +118,7 @@ export class ArcCollector extends ArcBuilder {
 
   private growArcs(): void {
     const { arcs } = this;
-    const bytes = this.chain.length + 20 * this.runs.length + 28 * this.runs.length + 24 * this.nodeX.length;
-    if (2 * bytes > this.maxBytes) {
-      throw new UnsupportedError(
-        `The class raster has too many borders to generalise at once: ${arcs} so far, with a limit of ` +
-          `${Math.round(this.maxBytes / 2 ** 20)} MiB. Raise the limit (--graph-memory), remove single-pixel noise from the ` +
-          'raster first, or leave out the minimum mapping unit, simplification and 8-connectivity: plain tracing needs no such memory.',
-        { feature: 'a border graph beyond its memory limit', hint: 'raise --graph-memory' },
-      );
-    }
+    this.budget.claim(BYTES_PER_ARC * arcs);
     this.halfFace = grow(this.halfFace, 2 * arcs);
     this.halfSlot = grow(this.halfSlot, 2 * arcs);
     this.halfNext = grow(this.halfNext, 2 * arcs);

@@ -1,12 +1,10 @@
 import { ArmPool } from './arm-pool.ts';
 import { ArcCollector } from './collect-arcs.ts';
 import type { CoverageGraph, GraphFaces } from './coverage-graph.ts';
+import { DEFAULT_GRAPH_BYTES, GraphBudget } from './graph-budget.ts';
 import { grow } from './grow.ts';
 import { LabelForest } from './label-forest.ts';
 import { assertAllPixels, ScanLine } from './scan-line.ts';
-
-/** Bytes that a graph may take unless told. */
-export const DEFAULT_GRAPH_BYTES = 2 * 2 ** 30;
 
 export interface GraphTracer {
   /**
@@ -32,8 +30,9 @@ export function createGraphTracer(options: {
   const { width, weights, maxBytes = DEFAULT_GRAPH_BYTES } = options;
   const arms = new ArmPool();
   const labels = new LabelForest();
-  const graph = new ArcCollector(arms, labels, maxBytes);
-  const faces = new FaceList();
+  const budget = new GraphBudget(maxBytes);
+  const graph = new ArcCollector(arms, labels, budget);
+  const faces = new FaceList(budget);
   const closeFace = (root: number, classId: number) => {
     graph.nameFace(root, faces.add(labels, root, classId, weights !== undefined));
   };
@@ -55,6 +54,8 @@ export function createGraphTracer(options: {
   };
 }
 
+const BYTES_PER_FACE = 37;
+
 class FaceList {
   private count = 0;
   private classId = new Uint8Array(64);
@@ -63,6 +64,11 @@ class FaceList {
   private first = new Float64Array(64);
   private confidenceSum = new Float64Array(64);
   private leastConfidence = new Int32Array(64);
+  private readonly budget: GraphBudget;
+
+  constructor(budget: GraphBudget) {
+    this.budget = budget;
+  }
 
   add(labels: LabelForest, root: number, classId: number, weighted: boolean): number {
     const face = this.count++;
@@ -82,6 +88,7 @@ class FaceList {
   }
 
   private growAll(): void {
+    this.budget.claim(BYTES_PER_FACE * this.count);
     this.classId = grow(this.classId, this.count);
     this.pixelCount = grow(this.pixelCount, this.count);
     this.size = grow(this.size, this.count);

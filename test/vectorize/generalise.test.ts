@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { NODATA_CLASS } from '../../src/core/classes.ts';
 import type { CoverageGraph } from '../../src/vectorize/coverage-graph.ts';
 import { type Generalisation, planGeneralisation } from '../../src/vectorize/generalisation.ts';
-import { generaliseGraph } from '../../src/vectorize/generalise-coverage.ts';
+import { createCoverageGeneraliser, generaliseGraph } from '../../src/vectorize/generalise-coverage.ts';
 import { SUBPIXELS } from '../../src/vectorize/line-shapes.ts';
 import { createFaceShaper } from '../../src/vectorize/shape-face.ts';
 import { createGraphTracer } from '../../src/vectorize/trace-graph.ts';
@@ -127,6 +127,26 @@ describe('the same features', () => {
         }
       }
     }
+  });
+});
+
+describe('memory', () => {
+  it('beyond its limit is refused while rows come in, by name', () => {
+    const raster = {
+      width: 100,
+      height: 100,
+      classes: Uint8Array.from({ length: 10_000 }, (_, p) => (p * 7919) % 3),
+    };
+    const generaliser = (maxGraphBytes: number) =>
+      createCoverageGeneraliser({
+        grid: inPixels(raster),
+        classes: CLASSES,
+        generalisation: { smooth: 1, maxGraphBytes },
+      });
+    expect(() => generaliser(2 ** 16).pushRows(raster.classes, null, 50)).toThrow(
+      expect.objectContaining({ tag: 'UnsupportedError', message: expect.stringMatching(/--graph-memory/) }),
+    );
+    expect(() => generaliser(2 ** 24).pushRows(raster.classes, null, 100)).not.toThrow();
   });
 });
 

@@ -4,10 +4,15 @@ import type { CoverageGeometry } from '../../src/core/coverage.ts';
 import { testPython } from '../support/python.ts';
 import { toPolygons } from './check-geometry.ts';
 
+export interface GeoJsonGeometry {
+  readonly type: string;
+  readonly coordinates: unknown;
+}
+
 /** A coverage for GEOS to judge. */
 export interface Case {
   readonly name: string;
-  readonly geometries: readonly CoverageGeometry[];
+  readonly geometries: readonly (CoverageGeometry | GeoJsonGeometry)[];
   /** What the union must be, if that is known. */
   readonly box: readonly [number, number, number, number] | null;
 }
@@ -19,7 +24,9 @@ export function judgeCoverages(cases: readonly Case[]): { polygons: number; comp
       JSON.stringify({
         name,
         box,
-        geometries: geometries.map((g) => ({ type: 'MultiPolygon', coordinates: toPolygons(g) })),
+        geometries: geometries.map((g) =>
+          'type' in g ? g : { type: 'MultiPolygon', coordinates: toPolygons(g) },
+        ),
       }),
     )
     .join('\n');
