@@ -1,7 +1,7 @@
 import { quoteName, quoteText } from './geopackage-schema.ts';
 import type { FeatureBoxes } from './hilbert-order.ts';
 import { levelSizes, packBoxes } from './packed-rtree.ts';
-import type { Database } from './sqlite.ts';
+import type { NewDatabase } from './sqlite.ts';
 
 /** SQLite's R-tree with five columns of 32 bits: 51 cells of 24 bytes behind 4 bytes of head. */
 const CELLS = 51;
@@ -13,7 +13,7 @@ const ROWS_AT_ONCE = 200;
  * R*Tree module). They are filled here, packed along a Hilbert curve, since that is faster than inserting, and since it
  * does not need a SQLite with that module.
  */
-export function writeRtree(db: Database, name: string, boxes: FeatureBoxes, order: Uint32Array): void {
+export function writeRtree(db: NewDatabase, name: string, boxes: FeatureBoxes, order: Uint32Array): void {
   db.exec(`
 CREATE TABLE ${quoteName(`${name}_rowid`)}(rowid INTEGER PRIMARY KEY,nodeno);
 CREATE TABLE ${quoteName(`${name}_node`)}(nodeno INTEGER PRIMARY KEY,data);
@@ -26,7 +26,7 @@ PRAGMA writable_schema = OFF;`);
   writeNodes(db, name, boxes, order);
 }
 
-function writeNodes(db: Database, name: string, boxes: FeatureBoxes, order: Uint32Array): void {
+function writeNodes(db: NewDatabase, name: string, boxes: FeatureBoxes, order: Uint32Array): void {
   const node = new Uint8Array(NODE_BYTES);
   const view = new DataView(node.buffer);
   const insert = db.prepare(`INSERT INTO ${quoteName(`${name}_node`)} VALUES (?, ?)`);
@@ -76,7 +76,7 @@ function writeNodes(db: Database, name: string, boxes: FeatureBoxes, order: Uint
 }
 
 /** Inserts pairs of numbers, many a statement. */
-function createRowWriter(db: Database, table: string) {
+function createRowWriter(db: NewDatabase, table: string) {
   const statementFor = (rows: number) =>
     db.prepare(`INSERT INTO ${quoteName(table)} VALUES ${Array(rows).fill('(?,?)').join(',')}`);
   const full = statementFor(ROWS_AT_ONCE);

@@ -15,7 +15,7 @@ import {
   STYLE_TABLE,
 } from './geopackage-schema.ts';
 import { type Box, FeatureBoxes } from './hilbert-order.ts';
-import { type Database, openNewDatabase, sqliteError } from './sqlite.ts';
+import { type NewDatabase, openNewDatabase, sqliteError } from './sqlite.ts';
 import { qmlForClasses } from './style/qml.ts';
 import { sldForClasses } from './style/sld.ts';
 import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts';
@@ -37,10 +37,10 @@ const HEAD_BYTES = 40;
 export async function openGeoPackageSink(options: VectorSinkOptions): Promise<VectorSink> {
   const { name = 'landcover', space } = options;
   const file = await openAtomicFile(options.path);
-  let db: Database | null = null;
+  let db: NewDatabase | null = null;
   const abort = async () => {
     try {
-      if (db?.isOpen) db.close();
+      db?.close();
     } finally {
       await file.abort();
     }
@@ -54,7 +54,7 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
   const boxes = new FeatureBoxes();
   const opened = await openNewDatabase(file.temporaryPath).catch(fail);
   db = opened;
-  let insert: ReturnType<Database['prepare']>;
+  let insert: ReturnType<NewDatabase['prepare']>;
   try {
     opened.exec(FILE_MARKS);
     opened.exec(CORE_TABLES);
@@ -77,15 +77,15 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
   };
   let built = false;
   const finish = async () => {
-    if (!built) {
-      built = true;
-      try {
+    try {
+      if (!built) {
+        built = true;
         build();
-      } catch (error) {
-        await fail(error);
       }
+      await file.flush();
+    } catch (error) {
+      await fail(error);
     }
-    await file.flush();
   };
   return {
     path: file.path,
@@ -156,7 +156,7 @@ function chooseSrs(crs: CrsDefinition | null): Srs {
 }
 
 function describeContents(
-  db: Database,
+  db: NewDatabase,
   options: VectorSinkOptions,
   name: string,
   srs: Srs,

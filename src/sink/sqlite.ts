@@ -1,16 +1,26 @@
 import { rmdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Database } from 'node-sqlite3-wasm';
+import type { Database, Statement } from 'node-sqlite3-wasm';
 import { SourceError } from '../core/errors.ts';
 import { writeError } from '../io/atomic-file.ts';
 
-export type { Database, Statement } from 'node-sqlite3-wasm';
+/** A database under way. */
+export interface NewDatabase {
+  exec(sql: string): void;
+  run(sql: string, values: (string | number | null)[]): void;
+  prepare(sql: string): Statement;
+  /**
+   * Closes the file, whatever state it is in; may be called again. SQLite itself keeps a file open as long as there is a
+   * statement, which a failure may have left.
+   */
+  close(): void;
+}
 
 /**
  * Opens a database that nobody else knows of yet, to fill it in one transaction. There is no journal and nothing is
  * synced: whoever owns the file throws it away if anything fails.
  */
-export async function openNewDatabase(path: string): Promise<Database> {
+export async function openNewDatabase(path: string): Promise<NewDatabase> {
   // A CommonJS module: its names are on the default export.
   const { default: sqlite } = (await import('node-sqlite3-wasm')) as unknown as {
     default: { Database: new (path: string) => Database };
@@ -22,7 +32,27 @@ export async function openNewDatabase(path: string): Promise<Database> {
   db.exec('PRAGMA page_size = 4096; PRAGMA cache_size = -8192; BEGIN EXCLUSIVE');
   // The lock is a folder beside the file, which a killed process would leave behind; the name is ours alone.
   await rmdir(`${path}.lock`).catch(() => undefined);
-  return db;
+  const statements = new Set<Statement>();
+  return {
+    exec: (sql) => db.exec(sql),
+    run: (sql, values) => void db.run(sql, values),
+    prepare(sql) {
+      const statement = db.prepare(sql);
+      statements.add(statement);
+      return statement;
+    },
+    close() {
+      for (const statement of statements) {
+        try {
+          if (!statement.isFinalized) statement.finalize();
+        } catch {
+          // It tells once more of what failed when it ran.
+        }
+      }
+      statements.clear();
+      if (db.isOpen) db.close();
+    },
+  };
 }
 
 /** What SQLite says is "disk I/O error" or "database or disk is full" whatever the reason: this looks for it. */
