@@ -54,14 +54,19 @@ export function putUint64(view: DataView, at: number, value: number): void {
 /** Writes on their way: memory is bounded by whoever waits for them. */
 export interface WriteQueue {
   add(write: Promise<void>): void;
-  /** Waits for all that was added so far; `undefined` if nothing is to be waited for. */
+  /** Waits for all that was added so far, if it is more than may be on its way; else `undefined`. */
   settle(): Promise<void> | undefined;
+  /** Waits for all that was added so far. */
+  drain(): Promise<void>;
 }
+
+/** Chunks that may be on their way while the next ones are filled. */
+const IN_FLIGHT = 3;
 
 /** @param onFailure cleans up, before the first failure is thrown. */
 export function createWriteQueue(onFailure: () => Promise<void>): WriteQueue {
   let pending: Promise<void>[] = [];
-  const settleAll = async () => {
+  const drain = async () => {
     const writes = pending;
     pending = [];
     const failed = (await Promise.allSettled(writes)).find((result) => result.status === 'rejected');
@@ -76,6 +81,7 @@ export function createWriteQueue(onFailure: () => Promise<void>): WriteQueue {
       write.catch(() => undefined);
       pending.push(write);
     },
-    settle: () => (pending.length === 0 ? undefined : settleAll()),
+    settle: () => (pending.length <= IN_FLIGHT ? undefined : drain()),
+    drain,
   };
 }

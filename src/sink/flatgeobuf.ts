@@ -11,7 +11,7 @@ import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts'
 /** Children of an index node, as in FlatGeobuf's own writers. */
 const NODE_SIZE = 16;
 /** Features are put into their order in pieces of this size. */
-const PIECE_BYTES = 16 << 20;
+const PIECE_BYTES = 8 << 20;
 /** Gaps up to this size are read over rather than skipped. */
 const GAP_BYTES = 64 << 10;
 
@@ -39,7 +39,7 @@ export async function openFlatGeobufSink(options: VectorSinkOptions): Promise<Ve
 
   const build = async () => {
     data.flush();
-    await queue.settle();
+    await queue.drain();
     const out = new ByteChunks((bytes) => queue.add(file.write(bytes)));
     const order = boxes.hilbertOrder();
     const sizeOf = (i: number) =>
@@ -56,12 +56,9 @@ export async function openFlatGeobufSink(options: VectorSinkOptions): Promise<Ve
       }),
     );
     if (boxes.count > 0) writePackedRtree(out, boxes, order, NODE_SIZE, sizeOf);
-    for await (const piece of readInOrder(scratch, boxes, order, sizeOf)) {
-      out.append(piece);
-      await queue.settle();
-    }
     out.flush();
-    await queue.settle();
+    await queue.drain();
+    for await (const piece of readInOrder(scratch, boxes, order, sizeOf)) await file.write(piece);
     await scratch.close();
   };
   let built: Promise<void> | null = null;

@@ -35,7 +35,7 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
     const columnData = group.columns();
     group = createGroup();
     parquet.write({ columnData, rowGroupSize: GROUP_ROWS });
-    await queue.settle();
+    await queue.drain();
   };
   const build = async () => {
     if (group.rows > 0) await writeGroup();
@@ -47,7 +47,7 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
       { key: 'metadata', value: metadata },
     ];
     parquet.finish();
-    await queue.settle();
+    await queue.drain();
   };
   let built: Promise<void> | null = null;
   const finish = async () => {

@@ -29,7 +29,7 @@ export async function openNewDatabase(path: string): Promise<NewDatabase> {
   for (const setting of ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']) {
     db.all(`PRAGMA ${setting}`);
   }
-  db.exec('PRAGMA page_size = 4096; PRAGMA cache_size = -8192; BEGIN EXCLUSIVE');
+  db.exec('PRAGMA page_size = 16384; PRAGMA cache_size = -8192; BEGIN EXCLUSIVE');
   // The lock is a folder beside the file, which a killed process would leave behind; the name is ours alone.
   await rmdir(`${path}.lock`).catch(() => undefined);
   const statements = new Set<Statement>();

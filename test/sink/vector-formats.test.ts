@@ -225,7 +225,7 @@ describe('vector outputs', () => {
       }
       await sink.abort();
       if (format === 'gpkg') expect(waits).toBe(0);
-      else expect(waits).toBeGreaterThanOrEqual(format === 'parquet' ? 2 : 30);
+      else expect(waits).toBeGreaterThanOrEqual(format === 'parquet' ? 2 : 10);
     },
   );
 });
