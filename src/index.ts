@@ -47,6 +47,7 @@ export { type CollectOptions, type CollectReport, collectRuns } from './pipeline
 export { type Pipeline, readPipeline } from './pipeline/config.ts';
 export { type EvaluateOptions, evaluate } from './pipeline/evaluate.ts';
 export { type MakePyramidOptions, makePyramid } from './pipeline/make-pyramid.ts';
+export type { PolygonOptions } from './pipeline/polygon-options.ts';
 export { type PolygonizeOptions, type PolygonizeReport, polygonize } from './pipeline/polygonize.ts';
 export { segment } from './pipeline/segment.ts';
 export type { SegmentHooks, SegmentOptions } from './pipeline/segment-options.ts';
@@ -62,5 +63,8 @@ export { type QmlOptions, qmlForClasses } from './sink/style/qml.ts';
 export { type SldOptions, sldForClasses } from './sink/style/sld.ts';
 export { openVectorSink, VECTOR_FORMATS, type VectorFormat } from './sink/vector-formats.ts';
 export type { VectorSinkOptions } from './sink/vector-sink-options.ts';
+export type { AffinityTable, Generalisation } from './vectorize/generalisation.ts';
+export type { GeneralisationSummary } from './vectorize/generalise-coverage.ts';
+export type { Simplification } from './vectorize/simplify-lines.ts';
 export type { ClassTotal } from './vectorize/total-classes.ts';
 export { type CoverageSummary, traceCoverage } from './vectorize/trace-coverage.ts';

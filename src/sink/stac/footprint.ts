@@ -32,7 +32,6 @@ export function footprintOf(grid: Grid): Footprint | null {
     leastConfidence: 0,
     touchesEdge: true,
     scale: 1,
-    simplified: false,
     points: outline,
     ringCount: 1,
     ringEnds: Int32Array.of(4),
