@@ -1,6 +1,9 @@
 const CHUNK_BYTES = 1 << 20;
 
-/** Binary records in chunks of about 1 MiB; full chunks are handed to `onChunk` and never touched again. */
+/** Chunks that wait to be used again, at most. */
+const SPARES = 4;
+
+/** Binary records in chunks of about 1 MiB; full chunks are handed to `onChunk`, and used again when it is done with them. */
 export class ByteChunks {
   /** The chunk at hand, valid until the next {@link reserve}. */
   bytes = new Uint8Array(CHUNK_BYTES);
@@ -9,9 +12,10 @@ export class ByteChunks {
   /** Bytes reserved so far, in all chunks. */
   position = 0;
   private at = 0;
-  private readonly onChunk: (bytes: Uint8Array) => void;
+  private readonly spares: Uint8Array<ArrayBuffer>[] = [];
+  private readonly onChunk: (bytes: Uint8Array) => Promise<void>;
 
-  constructor(onChunk: (bytes: Uint8Array) => void) {
+  constructor(onChunk: (bytes: Uint8Array) => Promise<void>) {
     this.onChunk = onChunk;
   }
 
@@ -38,10 +42,19 @@ export class ByteChunks {
   }
 
   private next(sizeBytes: number): void {
-    if (this.at > 0) this.onChunk(this.bytes.subarray(0, this.at));
-    this.bytes = new Uint8Array(sizeBytes);
+    if (this.at > 0) this.handOn(this.bytes);
+    this.bytes =
+      (sizeBytes === CHUNK_BYTES ? this.spares.pop()?.fill(0) : undefined) ?? new Uint8Array(sizeBytes);
     this.view = new DataView(this.bytes.buffer);
     this.at = 0;
+  }
+
+  private handOn(chunk: Uint8Array<ArrayBuffer>): void {
+    const keep = () => {
+      if (chunk.length === CHUNK_BYTES && this.spares.length < SPARES) this.spares.push(chunk);
+    };
+    // A failure is for whoever waits for the write.
+    this.onChunk(chunk.subarray(0, this.at)).then(keep, () => undefined);
   }
 }
 
@@ -53,7 +66,8 @@ export function putUint64(view: DataView, at: number, value: number): void {
 
 /** Writes on their way: memory is bounded by whoever waits for them. */
 export interface WriteQueue {
-  add(write: Promise<void>): void;
+  /** @returns the write itself */
+  add(write: Promise<void>): Promise<void>;
   /** Waits for all that was added so far, if it is more than may be on its way; else `undefined`. */
   settle(): Promise<void> | undefined;
   /** Waits for all that was added so far. */
@@ -80,6 +94,7 @@ export function createWriteQueue(onFailure: () => Promise<void>): WriteQueue {
       // Whoever settles sees the failure; until then it must not count as unhandled.
       write.catch(() => undefined);
       pending.push(write);
+      return write;
     },
     settle: () => (pending.length <= IN_FLIGHT ? undefined : drain()),
     drain,

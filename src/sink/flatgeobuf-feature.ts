@@ -1,6 +1,7 @@
 import type { CoverageFeature, CoverageGeometry } from '../core/coverage.ts';
 import { ATTRIBUTES, roundConfidence, roundMetres } from './attributes.ts';
 import { type ByteChunks, putUint64 } from './byte-chunks.ts';
+import { putPoints } from './wkb.ts';
 
 /** `GeometryType` of the FlatGeobuf schema. */
 export const MULTI_POLYGON = 6;
@@ -158,8 +159,7 @@ function layParts(
         view.setUint32(base + ends + 4 + 4 * r, ringEnds[ring + r]! - from, true);
       }
       view.setUint32(base + xy, 2 * (to - from), true);
-      const { buffer, byteOffset } = coordinates;
-      bytes.set(new Uint8Array(buffer, byteOffset + 16 * from, 16 * (to - from)), base + xy + 4);
+      putPoints(bytes, view, base + xy + 4, coordinates, from, to - from);
     }
     ring = polygonEnds[p]!;
   }

@@ -12,8 +12,12 @@ import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts'
 const NODE_SIZE = 16;
 /** Features are put into their order in pieces of this size. */
 const PIECE_BYTES = 8 << 20;
+/** What is read in one go at most, unless a single feature is larger. */
+const RANGE_BYTES = 2 << 20;
 /** Gaps up to this size are read over rather than skipped. */
-const GAP_BYTES = 64 << 10;
+const GAP_BYTES = 128 << 10;
+/** More features than fit into a piece: their numbers within it are the lower digits of keys. */
+const LOCAL = 2 ** 20;
 
 /**
  * FlatGeobuf 3 with its spatial index. The index comes before the features and wants them along a Hilbert curve, so
@@ -90,7 +94,8 @@ export async function openFlatGeobufSink(options: VectorSinkOptions): Promise<Ve
 }
 
 /**
- * The features in `order`, in pieces: each piece is read in the order in which its features lie, neighbours in one go.
+ * The features in `order`, in pieces: each piece is read in the order in which its features lie, neighbours in one go. A
+ * piece is good until the next one is asked for.
  */
 async function* readInOrder(
   scratch: ScratchFile,
@@ -98,35 +103,41 @@ async function* readInOrder(
   order: Uint32Array,
   sizeOf: (feature: number) => number,
 ): AsyncGenerator<Uint8Array> {
+  let buffer = new Uint8Array(0);
   for (let first = 0; first < order.length; ) {
     let end = first;
     let size = 0;
     while (end < order.length && (end === first || size + sizeOf(order[end]!) <= PIECE_BYTES)) {
       size += sizeOf(order[end++]!);
     }
-    const piece = new Uint8Array(size);
-    const places = new Map<number, number>();
-    let place = 0;
-    for (const feature of order.subarray(first, end)) {
-      places.set(feature, place);
-      place += sizeOf(feature);
-    }
+    if (size > buffer.length) buffer = new Uint8Array(size);
+    const piece = buffer.subarray(0, size);
+    const places = new Uint32Array(end - first);
     // Numbers of features rise with their places in the file.
-    const wanted = order.slice(first, end).sort();
+    const wanted = new Float64Array(end - first);
+    for (let i = 0, place = 0; i < places.length; i++) {
+      const feature = order[first + i]!;
+      places[i] = place;
+      place += sizeOf(feature);
+      wanted[i] = feature * LOCAL + i;
+    }
+    wanted.sort();
+    const featureAt = (i: number) => Math.floor(wanted[i]! / LOCAL);
     for (let i = 0; i < wanted.length; ) {
-      const from = boxes.get(wanted[i]!, 4);
-      let to = from + sizeOf(wanted[i]!);
+      const from = boxes.get(featureAt(i), 4);
+      let to = from + sizeOf(featureAt(i));
       let next = i + 1;
       for (; next < wanted.length; next++) {
-        const offset = boxes.get(wanted[next]!, 4);
-        const nextTo = offset + sizeOf(wanted[next]!);
-        if (offset - to > GAP_BYTES || nextTo - from > PIECE_BYTES) break;
+        const offset = boxes.get(featureAt(next), 4);
+        const nextTo = offset + sizeOf(featureAt(next));
+        if (offset - to > GAP_BYTES || nextTo - from > RANGE_BYTES) break;
         to = nextTo;
       }
       const bytes = await scratch.read(from, to - from);
       for (; i < next; i++) {
-        const at = boxes.get(wanted[i]!, 4) - from;
-        piece.set(bytes.subarray(at, at + sizeOf(wanted[i]!)), places.get(wanted[i]!)!);
+        const feature = featureAt(i);
+        const at = boxes.get(feature, 4) - from;
+        piece.set(bytes.subarray(at, at + sizeOf(feature)), places[wanted[i]! % LOCAL]!);
       }
     }
     yield piece;

@@ -45,6 +45,8 @@ function writeNodes(db: NewDatabase, name: string, boxes: FeatureBoxes, order: U
     const size = sizes[depth]!;
     const children = isLeaf ? null : levels[depth + 1]!;
     const childCount = isLeaf ? order.length : sizes[depth + 1]!;
+    const side = (c: number, field: number) =>
+      children === null ? boxes.get(order[c]!, field) : children[4 * c + field]!;
     for (let i = 0; i < size; i++) {
       const start = i * CELLS;
       const end = Math.min(start + CELLS, childCount);
@@ -54,11 +56,10 @@ function writeNodes(db: NewDatabase, name: string, boxes: FeatureBoxes, order: U
       for (let c = start, at = 4; c < end; c++, at += 24) {
         const id = isLeaf ? order[c]! + 1 : first + size + c;
         view.setUint32(at + 4, id);
-        const field = (f: number) => (children === null ? boxes.get(order[c]!, f) : children[4 * c + f]!);
-        view.setFloat32(at + 8, below(field(0)));
-        view.setFloat32(at + 12, above(field(2)));
-        view.setFloat32(at + 16, below(field(1)));
-        view.setFloat32(at + 20, above(field(3)));
+        view.setFloat32(at + 8, below(side(c, 0)));
+        view.setFloat32(at + 12, above(side(c, 2)));
+        view.setFloat32(at + 16, below(side(c, 1)));
+        view.setFloat32(at + 20, above(side(c, 3)));
         if (!isLeaf) parents.add(id, first + i);
       }
       insert.run([first + i, node]);

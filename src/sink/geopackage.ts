@@ -1,4 +1,4 @@
-import type { CoverageFeature } from '../core/coverage.ts';
+import type { CoverageGeometry } from '../core/coverage.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
 import { ATTRIBUTES, attributeValues } from './attributes.ts';
@@ -15,6 +15,7 @@ import {
   STYLE_TABLE,
 } from './geopackage-schema.ts';
 import { type Box, FeatureBoxes } from './hilbert-order.ts';
+import { lastChange } from './last-change.ts';
 import { type NewDatabase, openNewDatabase, sqliteError } from './sqlite.ts';
 import { qmlForClasses } from './style/qml.ts';
 import { sldForClasses } from './style/sld.ts';
@@ -31,7 +32,7 @@ const HEAD_BYTES = 40;
  * GeoPackage 1.3 with an R-tree and, where classes are given, a default style for QGIS. One transaction under a
  * temporary name; in memory stay 40 bytes a feature for the R-tree.
  *
- * The file says when it was written (`last_change`): two runs differ in that.
+ * The file says when it was written: two runs differ in that alone, unless `SOURCE_DATE_EPOCH` is set.
  * @throws SourceError if the file cannot be made.
  */
 export async function openGeoPackageSink(options: VectorSinkOptions): Promise<VectorSink> {
@@ -52,6 +53,7 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
   };
   const srs = chooseSrs(defineSpace(space));
   const boxes = new FeatureBoxes();
+  const encodeGeometry = createGeometryEncoder(boxes, srs.id);
   const opened = await openNewDatabase(file.temporaryPath).catch(fail);
   db = opened;
   let insert: ReturnType<NewDatabase['prepare']>;
@@ -93,7 +95,7 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
     write(feature) {
       boxes.add(feature.geometry.coordinates, 0);
       try {
-        insert.run([boxes.count, encodeGeometry(feature, boxes, srs.id), ...attributeValues(feature)]);
+        insert.run([boxes.count, encodeGeometry(feature.geometry), ...attributeValues(feature)]);
       } catch (error) {
         return fail(error);
       }
@@ -108,18 +110,32 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
   };
 }
 
-/** The last feature of `boxes` as a GeoPackage's binary geometry: head with its box, then WKB. */
-function encodeGeometry({ geometry }: CoverageFeature, boxes: FeatureBoxes, srsId: number): Uint8Array {
-  const bytes = new Uint8Array(HEAD_BYTES + wkbBytes(geometry, 'always'));
-  const view = new DataView(bytes.buffer);
-  bytes.set([0x47, 0x50, 0, 0b11]); // GP, version 1, little-endian with a box of x and y
-  view.setInt32(4, srsId, true);
-  const last = boxes.count - 1;
-  [0, 2, 1, 3].forEach((field, i) => {
-    view.setFloat64(8 + 8 * i, boxes.get(last, field), true);
-  });
-  putWkb(bytes, view, HEAD_BYTES, geometry, 'always');
-  return bytes;
+/**
+ * Makes features' binary geometries: head with the box, then WKB. The bytes are good until the next call: SQLite takes a
+ * copy.
+ */
+function createGeometryEncoder(
+  boxes: FeatureBoxes,
+  srsId: number,
+): (geometry: CoverageGeometry) => Uint8Array {
+  let bytes = new Uint8Array(0);
+  let view = new DataView(bytes.buffer);
+  return (geometry) => {
+    const size = HEAD_BYTES + wkbBytes(geometry, 'always');
+    if (size > bytes.length) {
+      bytes = new Uint8Array(2 * size);
+      view = new DataView(bytes.buffer);
+      bytes.set([0x47, 0x50, 0, 0b11]); // GP, version 1, little-endian with a box of x and y
+      view.setInt32(4, srsId, true);
+    }
+    const last = boxes.count - 1;
+    view.setFloat64(8, boxes.get(last, 0), true);
+    view.setFloat64(16, boxes.get(last, 2), true);
+    view.setFloat64(24, boxes.get(last, 1), true);
+    view.setFloat64(32, boxes.get(last, 3), true);
+    putWkb(bytes, view, HEAD_BYTES, geometry, 'always');
+    return bytes.subarray(0, size);
+  };
 }
 
 interface Srs {
@@ -182,9 +198,10 @@ function describeContents(
   }
   const facts = Object.entries(metadata).map(([key, value]) => `${key}: ${value}`);
   const description = [describeLayer(options).description, ...facts].join('\n');
-  const contents =
-    'INSERT INTO gpkg_contents(table_name, data_type, identifier, description, min_x, min_y, max_x, max_y, srs_id) VALUES (?,?,?,?,?,?,?,?,?)';
-  db.run(contents, [name, 'features', name, description, ...(box ?? [null, null, null, null]), srs.id]);
+  const changed = lastChange();
+  const nowhere = [null, null, null, null] as const;
+  const contents = 'INSERT INTO gpkg_contents VALUES (?,?,?,?,?,?,?,?,?,?)';
+  db.run(contents, [name, 'features', name, description, changed, ...(box ?? nowhere), srs.id]);
   db.run('INSERT INTO gpkg_geometry_columns VALUES (?,?,?,?,0,0)', [name, GEOMETRY, 'MULTIPOLYGON', srs.id]);
   db.run("INSERT INTO gpkg_extensions VALUES (?,?,'gpkg_rtree_index',?,'write-only')", [
     name,
@@ -198,20 +215,19 @@ function describeContents(
     'attributes',
     'layer_styles',
     'Styles for QGIS',
-    null,
-    null,
-    null,
-    null,
+    changed,
+    ...nowhere,
     null,
   ]);
   db.run(
-    `INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner)
-     VALUES ('', '', ?, ?, 'classes', ?, ?, 1, 'Colours of the classes', '')`,
+    `INSERT INTO layer_styles(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time)
+     VALUES ('', '', ?, ?, 'classes', ?, ?, 1, 'Colours of the classes', '', ?)`,
     [
       name,
       GEOMETRY,
       qmlForClasses(classes, { geometry: 'polygon' }),
       sldForClasses(classes, { geometry: 'polygon', name }),
+      changed,
     ],
   );
 }

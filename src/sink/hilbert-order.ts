@@ -15,12 +15,10 @@ export class FeatureBoxes {
 
   /** @param coordinates x, y of all points; those of the shells would do. */
   add(coordinates: Float64Array, offset: number): void {
-    let [minX, minY, maxX, maxY] = [
-      Number.POSITIVE_INFINITY,
-      Number.POSITIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-    ];
+    let minX = Number.POSITIVE_INFINITY;
+    let minY = Number.POSITIVE_INFINITY;
+    let maxX = Number.NEGATIVE_INFINITY;
+    let maxY = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < coordinates.length; i += 2) {
       const x = coordinates[i]!;
       const y = coordinates[i + 1]!;

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { CoverageFeature, CoverageSpace } from '../../src/core/coverage.ts';
 import { ATTRIBUTES } from '../../src/sink/attributes.ts';
 import { openGeoPackageSink } from '../../src/sink/geopackage.ts';
@@ -326,6 +326,17 @@ describe('GeoPackage under way', () => {
     await sink.close();
     await sink.abort();
     expect(readdirSync(join(folder, 'aborted'))).toEqual(['a.gpkg']);
+  });
+
+  it('is the same, byte for byte, for the same features and the same SOURCE_DATE_EPOCH', async () => {
+    vi.stubEnv('SOURCE_DATE_EPOCH', '1700000000');
+    try {
+      const first = readFileSync(await write('same.gpkg', scatterFeatures(300)));
+      expect(first.includes('2023-11-14T22:13:20.000Z')).toBe(true);
+      expect(readFileSync(await write('same.gpkg', scatterFeatures(300))).equals(first)).toBe(true);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('writes triggers for all ways of editing', () => {
