@@ -20,6 +20,7 @@ frustum('evaluate', '--pred', `${out}/landcover.tif`, '--truth', `${out}/scene/t
 process.stdout.write(`
 Look at:
   ${out}/preview.png         the scene and its map, side by side
+  ${out}/report.html         areas, confidence, seams and what was run, on one page
   ${out}/landcover.tif       the land-cover raster: a cloud-optimised GeoTIFF with colours and class names
   ${out}/landcover.geojson   the same as gap-free polygons, for QGIS or any other GIS
   ${out}/confidence.tif      how sure the network was, 0 to 255

@@ -10,7 +10,7 @@ export function formatClassTable(classes: readonly ClassSummary[]): string {
       String(c.pixels),
       c.areaM2 === null ? '' : `${(c.areaM2 / 1e6).toFixed(3)} km2`,
       c.polygons === null ? '' : String(c.polygons),
-      c.meanConfidence === null ? '' : c.meanConfidence.toFixed(0),
+      c.meanConfidence === null ? '' : `${((c.meanConfidence / 255) * 100).toFixed(1)} %`,
     ]);
   if (rows.length === 0) return 'no pixel of the scene holds data';
   const table = [['class', 'share', 'pixels', 'area', 'polygons', 'confidence'], ...rows];

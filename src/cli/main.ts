@@ -8,6 +8,7 @@ import { addPolygonize } from './polygonize.ts';
 import { addPyramid } from './pyramid.ts';
 import { createReporter } from './reporter.ts';
 import { addSegment } from './segment.ts';
+import { addStac } from './stac.ts';
 import { addSynth } from './synth.ts';
 import type { VerbContext } from './verb.ts';
 
@@ -22,7 +23,16 @@ export function createProgram(context: VerbContext): Command {
       'after',
       '\nExit codes: 0 done, 1 permanent failure, 2 wrong usage, 75 stopped or failed for now: try again.',
     );
-  for (const add of [addSegment, addInfo, addConvert, addPyramid, addPolygonize, addSynth, addEvaluate]) {
+  for (const add of [
+    addSegment,
+    addInfo,
+    addConvert,
+    addPyramid,
+    addPolygonize,
+    addSynth,
+    addEvaluate,
+    addStac,
+  ]) {
     add(program, context);
   }
   for (const command of [program, ...program.commands]) command.exitOverride();

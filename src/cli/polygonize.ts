@@ -1,30 +1,42 @@
 import type { Command } from 'commander';
 import { readClasses } from '../pipeline/read-classes.ts';
+import { summarizeClasses } from '../pipeline/summarize-classes.ts';
+import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
+import { formatClassTable } from './class-table.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
+import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
 import type { Progress } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { examples, type VerbContext } from './verb.ts';
 
-interface PolygonizeFlags extends SourceFlags, PlaceFlags {
+interface PolygonizeFlags extends PolygonFlags, SourceFlags, PlaceFlags {
   out: string[];
   classes?: string;
+  sieved?: string;
 }
 
-export function addPolygonize(program: Command, { reporter, signal }: VerbContext): void {
+export function addPolygonize(program: Command, { reporter, signal, print }: VerbContext): void {
   const command = program
     .command('polygonize')
     .description('any class raster to gap-free polygons: shared borders are equal point for point')
     .argument('<raster>', 'single-band uint8 GeoTIFF')
-    .requiredOption('--out <file...>', 'files to write: .geojson, .geojsonl')
+    .requiredOption(
+      '--out <file...>',
+      `files to write: ${VECTOR_FORMATS.map((format) => `.${format}`).join(', ')}`,
+    )
     .option(
       '--classes <file>',
       "JSON with class names and colours, e.g. a model's manifest.json (default: the raster's own)",
     )
+    .option('--sieved <file>', 'also write the class raster as merged by --mmu, a COG');
+  addPolygonFlags(command)
     .addHelpText(
       'after',
       examples(
         'polygonize landcover.tif --out landcover.geojson',
-        'polygonize labels.tif --out a.geojson b.geojsonl --classes models/mine/manifest.json',
+        'polygonize labels.tif --out a.fgb b.gpkg c.parquet --classes models/mine/manifest.json',
+        'polygonize landcover.tif --out map.gpkg --mmu 5000 --simplify vw:15 --smooth 2 --sieved map.tif',
+        'polygonize landcover.tif --out map.fgb --simplify dp:10 --vector-crs scene',
       ),
     )
     .action(async (raster: string, flags: PolygonizeFlags) => {
@@ -36,6 +48,8 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
         ...(flags.classes !== undefined && { classes: await readClasses(flags.classes) }),
         ...placeOf(flags),
         ...sourceOptionsOf(flags),
+        polygons: await readPolygonFlags(flags),
+        ...(flags.sieved !== undefined && { sieved: flags.sieved }),
         signal,
         onWarning: (message) => reporter.warn(message),
         onRows: (done, total) => {
@@ -43,7 +57,13 @@ export function addPolygonize(program: Command, { reporter, signal }: VerbContex
           progress.update(done);
         },
       }).finally(() => progress?.stop());
-      reporter.info('done', { polygons: report.faces, validPixels: report.validPixels, out: report.outputs });
+      reporter.info('done', {
+        polygons: report.faces,
+        validPixels: report.validPixels,
+        ...report.generalisation,
+        out: report.outputs,
+      });
+      print(formatClassTable(summarizeClasses(report)));
     });
   addPlaceOptions(command);
   addSourceOptions(command);

@@ -3,18 +3,21 @@ import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { Provider } from '../model/protocol.ts';
 import { type Pipeline, readPipeline } from '../pipeline/config.ts';
-import type { SegmentOptions, VectorFormat } from '../pipeline/segment-options.ts';
+import type { PolygonOptions } from '../pipeline/polygon-options.ts';
+import type { SegmentOptions } from '../pipeline/segment-options.ts';
 import type { SegmentReport } from '../pipeline/segment-report.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
+import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { formatClassTable } from './class-table.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
+import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
 import type { Progress } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
 import { BANDS_HELP, examples, parseBands, parsePositive, SCENE_HELP, type VerbContext } from './verb.ts';
 
-interface SegmentFlags extends AreaFlags, SourceFlags, PlaceFlags {
+interface SegmentFlags extends PolygonFlags, AreaFlags, SourceFlags, PlaceFlags {
   model?: string;
   out: string;
   pipeline?: string;
@@ -24,8 +27,10 @@ interface SegmentFlags extends AreaFlags, SourceFlags, PlaceFlags {
   mode?: 'reference' | 'centred';
   sampling?: 'exact' | 'pyramid';
   pyramid?: string;
-  vector?: false | string;
+  vector?: false | string[];
   preview: boolean;
+  report: boolean;
+  datetime?: string;
   provider: Provider;
   threads?: number;
   overwrite?: true;
@@ -34,7 +39,9 @@ interface SegmentFlags extends AreaFlags, SourceFlags, PlaceFlags {
 export function addSegment(program: Command, { reporter, signal, print }: VerbContext): void {
   const command = program
     .command('segment')
-    .description('map a scene: land-cover raster, confidence, gap-free polygons, preview and run.json')
+    .description(
+      'map a scene: land-cover raster, confidence, gap-free polygons, styles, preview, report, STAC Item and run.json',
+    )
     .argument('<scene...>', SCENE_HELP)
     .requiredOption('--out <dir>', 'folder for the outputs')
     .option('--model <dir>', 'model folder that frustum convert wrote')
@@ -66,9 +73,20 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       ).choices(['exact', 'pyramid']),
     )
     .option('--pyramid <dir>', 'a pyramid that frustum pyramid wrote (with --sampling pyramid)')
-    .option('--vector <formats>', 'polygon formats: geojson, geojsonl or both with a comma')
-    .option('--no-vector', 'no polygons')
+    .addOption(
+      new Option(
+        '--vector <format>',
+        `polygons as ${VECTOR_FORMATS.join(', ')}, or a file name that ends so; may be repeated (default: geojson)`,
+      ).argParser((value: string, earlier?: false | string[]) => [...(earlier || []), ...value.split(',')]),
+    )
+    .option('--no-vector', 'no polygons');
+  addPolygonFlags(command)
     .option('--no-preview', 'no preview.png')
+    .option('--no-report', 'no report.html')
+    .option(
+      '--datetime <when>',
+      'when the scene was taken, for stac-item.json: an instant, a date, or START/END (default: as the file says)',
+    )
     .addOption(
       new Option('--provider <name>', 'where the network runs')
         .choices(['cpu', 'cuda', 'webgpu'])
@@ -80,6 +98,8 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       'after',
       examples(
         'segment scene.tif --model models/sfrnet-mini-dubai --out out/scene',
+        'segment scene.tif --model models/mine --out out/scene --vector fgb --vector regions.gpkg',
+        'segment scene.tif --model models/mine --out out/scene --vector gpkg --mmu 5000 --simplify vw:15 --vector-crs scene',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
         'segment tiles/*.tif --model models/mine --out out/mosaic --bands sentinel2 --stretch stddev:2,gamma=1.2',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/county --aoi county.geojson',
@@ -90,7 +110,8 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
     .action(async (scene: string[], flags: SegmentFlags) => {
       const { segment } = await import('../pipeline/segment.ts');
       const pipeline = flags.pipeline === undefined ? null : await readPipeline(flags.pipeline);
-      const options = resolveOptions(scene, flags, pipeline);
+      const polygons = { ...pipeline?.polygons, ...(await readPolygonFlags(flags)) };
+      const options = { ...resolveOptions(scene, flags, pipeline), polygons: polygons as PolygonOptions };
       let progress: Progress | null = null;
       const report = await segment(options, {
         signal,
@@ -144,8 +165,10 @@ function resolveOptions(scene: string[], flags: SegmentFlags, pipeline: Pipeline
     mode: flags.mode ?? pipeline?.mode,
     sampling: flags.sampling ?? pipeline?.sampling,
     pyramid: flags.pyramid,
-    vector: parseVector(flags.vector) ?? pipeline?.vector,
+    vector: (flags.vector === false ? [] : flags.vector?.map((name) => name.trim())) ?? pipeline?.vector,
     preview: flags.preview === false ? false : pipeline?.preview,
+    report: flags.report === false ? false : pipeline?.report,
+    datetime: flags.datetime,
     threads: flags.threads,
     overwrite: flags.overwrite,
   };
@@ -161,22 +184,4 @@ function resolveOptions(scene: string[], flags: SegmentFlags, pipeline: Pipeline
     ...placeOf(flags),
     ...sourceOptionsOf(flags),
   };
-}
-
-/** `undefined` where the command line doesn't say, `false` for `--no-vector`. */
-function parseVector(flag: false | string | undefined): VectorFormat[] | undefined {
-  if (flag === undefined) return undefined;
-  if (flag === false) return [];
-  const formats = flag.split(',').map((format) => format.trim());
-  const unknown = formats.find((format) => format !== 'geojson' && format !== 'geojsonl');
-  if (unknown !== undefined) {
-    throw new ConfigError(
-      `--vector ${flag}: no format is called "${unknown}"; choose geojson, geojsonl or both`,
-      {
-        pointer: '--vector',
-        value: flag,
-      },
-    );
-  }
-  return formats as VectorFormat[];
 }

@@ -7,6 +7,7 @@ import { type ModelManifest, modelManifestSchema } from '../model/manifest.ts';
 import { type BuildOptions, buildGraphs, type ModelGraphs } from './build-graphs.ts';
 import { openCheckpoint } from './checkpoint/checkpoint.ts';
 import { fileError, hashSource, openFileSource } from './checkpoint/file-source.ts';
+import { describeModelItem, MODEL_ITEM_FILE } from './model-item.ts';
 import type { EncoderArchitecture, SfrNetArchitecture } from './network/architecture.ts';
 import { countParameters, readArchitecture } from './network/read-architecture.ts';
 import { type ComputeType, OPSET } from './onnx/graph.ts';
@@ -162,6 +163,11 @@ async function writeModel(
       };
     }
     const manifest = manifestOf(files as ModelManifest['graphs']);
+    pending.push(MODEL_ITEM_FILE);
+    await writeTextFile(
+      temporary(MODEL_ITEM_FILE),
+      `${JSON.stringify(describeModelItem(manifest), null, 2)}\n`,
+    );
     pending.push('manifest.json');
     await writeTextFile(temporary('manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     // A crash between the renames must not leave an old manifest beside new graphs.

@@ -15,3 +15,13 @@ export function parseColor(color: string): [r: number, g: number, b: number] {
   const n = Number.parseInt(color.slice(1), 16);
   return [(n >> 16) & 255, (n >> 8) & 255, n & 255];
 }
+
+/** A class's name in letters, digits, `-` and `_` only, as catalogues ask for; `class-ID` where nothing is left of it. */
+export function classSlug({ id, name }: Pick<LandCoverClass, 'id' | 'name'>): string {
+  const slug = name
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .replace(/[^0-9A-Za-z_]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  return slug === '' ? `class-${id}` : slug;
+}

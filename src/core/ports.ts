@@ -1,4 +1,4 @@
-import type { CoverageFeature } from './coverage.ts';
+import type { CoverageFeature, CoverageSpace } from './coverage.ts';
 import type { Grid } from './grid.ts';
 import type { PixelBlock } from './raster.ts';
 import type { Window } from './window.ts';
@@ -63,6 +63,8 @@ export type RgbReader = Pick<ScenePixels, 'grid' | 'readRgb'>;
 export interface VectorSink {
   /** Absolute. */
   readonly path: string;
+  /** What coordinates it takes. */
+  readonly space: CoverageSpace;
   /**
    * Takes the next feature; nothing of it is kept. A promise is returned where the sink wants to be waited for, which
    * callers must do before the next call.

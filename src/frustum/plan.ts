@@ -112,6 +112,19 @@ function planLines({ window, distances, stride, mode }: FrustumPlanOptions, fram
   }));
 }
 
+/** Columns and rows at which a local window begins or ends, counted from `origin` (frame pixels). */
+export function bordersOf(
+  { columns, rows, window }: FrustumPlan,
+  origin: { readonly x: number; readonly y: number },
+): {
+  readonly columns: readonly number[];
+  readonly rows: readonly number[];
+} {
+  const ends = (lines: readonly PlanLine[], from: number) =>
+    lines.flatMap(({ start }) => [start - from, start + window - from]);
+  return { columns: ends(columns, origin.x), rows: ends(rows, origin.y) };
+}
+
 /** The frustum in row `row` and column `column` of the plan's grid. */
 export function frustumAt(plan: FrustumPlan, row: number, column: number): Frustum {
   const down = plan.rows[row]!;

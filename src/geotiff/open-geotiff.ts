@@ -57,7 +57,7 @@ export interface GeoTiffInfo {
   readonly bandNames: readonly (string | null)[];
   /** What a sample stands for is `sample * scale + offset`; recorded, not applied. `null` if no band says so. */
   readonly scaleOffset: readonly { readonly scale: number; readonly offset: number }[] | null;
-  /** GDAL's metadata of the whole file, by key. */
+  /** GDAL's metadata of the whole file, by key, and the DateTime tag as `TIFFTAG_DATETIME`, as GDAL calls it. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Palette: class value -> 8-bit [r, g, b]. */
   readonly colorTable: readonly (readonly [number, number, number])[] | null;
@@ -185,6 +185,7 @@ async function describe(header: TiffHeader, directory: Directory, layout: ImageL
   const scales = itemsByBand(items, 'scale', layout.samples);
   const offsets = itemsByBand(items, 'offset', layout.samples);
   const scaled = [...scales, ...offsets].some((value) => value !== null);
+  const dateTime = (await directory.text(TiffTag.DateTime))?.trim();
   return {
     url: header.url,
     sizeBytes: header.sizeBytes,
@@ -205,11 +206,14 @@ async function describe(header: TiffHeader, directory: Directory, layout: ImageL
     cogFaults: await findCogFaults(header.directories),
     alphaBand: findAlpha(items, layout),
     bandNames: itemsByBand(items, 'description', layout.samples),
-    metadata: Object.fromEntries(
-      items
-        .filter((item) => item.sample === null && item.domain === null)
-        .map((item) => [item.name, item.value]),
-    ),
+    metadata: {
+      ...(dateTime && { TIFFTAG_DATETIME: dateTime }),
+      ...Object.fromEntries(
+        items
+          .filter((item) => item.sample === null && item.domain === null)
+          .map((item) => [item.name, item.value]),
+      ),
+    },
     scaleOffset: scaled
       ? scales.map((scale, band) => ({ scale: Number(scale ?? 1), offset: Number(offsets[band] ?? 0) }))
       : null,

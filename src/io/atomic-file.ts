@@ -12,6 +12,8 @@ import { removeLeftovers, temporaryPrefix } from './remove-leftovers.ts';
 export interface AtomicFile {
   /** The final path, absolute. Nothing is there (or the former file still is) until {@link commit}. */
   readonly path: string;
+  /** Where the bytes are until {@link commit}, for libraries that write files by name. */
+  readonly temporaryPath: string;
   /** Bytes appended so far: where the next {@link write} begins. */
   readonly position: number;
   /**
@@ -115,6 +117,7 @@ export async function openAtomicFile(path: string): Promise<AtomicFile> {
 
   return {
     path: target,
+    temporaryPath,
     get position() {
       return position;
     },

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError, SourceError } from '../core/errors.ts';
 import { BAND_PRESETS } from '../scene/band-presets.ts';
+import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 
 /**
  * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
@@ -63,6 +64,33 @@ export const bandFormSchema = z.strictObject({
   bands: bands.describe('red, green and blue in a file of this form'),
 });
 
+const weights = z.record(z.string().regex(/^\d+$/), z.number().min(0));
+
+export const polygonsSchema = z.strictObject({
+  mmu: z
+    .union([
+      z.strictObject({ areaM2: z.number().min(0) }),
+      z.strictObject({ pixels: z.number().int().min(0) }),
+    ])
+    .optional()
+    .describe('minimum mapping unit: smaller areas are merged into a neighbour'),
+  connectedness: z
+    .union([z.literal(4), z.literal(8)])
+    .optional()
+    .describe('8: areas that meet in a corner only are one feature'),
+  affinity: z
+    .record(z.string().regex(/^\d+$/), weights)
+    .optional()
+    .describe('by class ids, from and to: what borders count when areas are merged; 1 where not named'),
+  simplify: z
+    .strictObject({ method: z.enum(['dp', 'vw']), toleranceM: z.number().positive() })
+    .optional()
+    .describe('Douglas-Peucker or Visvalingam, in metres'),
+  smooth: z.number().int().min(0).max(4).optional().describe('round corners, each drawn in 2^n edges'),
+  maxGraphBytes: z.number().int().positive().optional().describe('what the borders may take in memory'),
+  crs: z.string().optional().describe('EPSG:nnnn or scene, in formats that hold any'),
+});
+
 export const pipelineSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().min(1),
@@ -92,10 +120,12 @@ export const pipelineSchema = z.strictObject({
   mode: z.enum(['reference', 'centred']).optional(),
   sampling: z.enum(['exact', 'pyramid']).optional(),
   vector: z
-    .array(z.enum(['geojson', 'geojsonl']))
+    .array(z.string().min(1))
     .optional()
-    .describe('empty for no polygons'),
+    .describe(`formats (${VECTOR_FORMATS.join(', ')}) or file names that end so; empty for no polygons`),
+  polygons: polygonsSchema.optional(),
   preview: z.boolean().optional(),
+  report: z.boolean().optional().describe('whether to write report.html'),
 });
 
 /** See {@link pipelineSchema}. */

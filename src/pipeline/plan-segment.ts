@@ -5,7 +5,10 @@ import { selectFrusta } from '../frustum/select-frusta.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
+import { vectorFileOf } from '../sink/vector-formats.ts';
 import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
+import type { PolygonOptions } from './polygon-options.ts';
 import { identityOf } from './run-record.ts';
 import { identifyFile } from './scene-identity.ts';
 import type { SegmentOptions } from './segment-options.ts';
@@ -19,8 +22,14 @@ export interface SegmentTask extends PlannedArea {
     readonly stride: number;
     readonly mode: FrustumPlan['mode'];
     readonly sampling: 'exact' | 'pyramid';
-    readonly vector: readonly ('geojson' | 'geojsonl')[];
+    /** File names of the polygon layer. */
+    readonly vector: readonly string[];
+    /** How its polygons are made. */
+    readonly polygons: PolygonOptions;
     readonly preview: boolean;
+    readonly report: boolean;
+    /** When the scene was taken, as STAC says it. */
+    readonly taken: SceneTime;
     readonly provider: 'cpu' | 'cuda' | 'webgpu';
     readonly threads: number;
   };
@@ -45,8 +54,14 @@ export async function planSegment(
     stride: options.stride ?? manifest.window / 2,
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
-    vector: options.vector ?? (['geojson'] as const),
+    vector: planVectorFiles(options.vector ?? ['geojson']),
+    polygons: options.polygons ?? {},
     preview: options.preview ?? true,
+    report: options.report ?? true,
+    taken:
+      options.datetime === undefined
+        ? timeOfScene(scene.fileMetadata, lastChange(scene))
+        : parseSceneTime(options.datetime),
     provider: options.provider ?? 'cpu',
     threads: options.threads ?? availableParallelism(),
   } as const;
@@ -92,6 +107,25 @@ export async function planSegment(
     area: identityOfArea(record),
   });
   return { plan, area, record, config, identity, warnings: planWarnings(plan, manifest) };
+}
+
+/** When the last of a scene's files was changed; `null` if one cannot tell. */
+function lastChange({ files }: Scene): number | null {
+  const times = files.map(({ modifiedMs }) => modifiedMs);
+  return times.includes(null) ? null : Math.max(...(times as number[]));
+}
+
+/** The files that formats and names stand for, each once. */
+function planVectorFiles(names: readonly string[]): string[] {
+  const files = names.map((name) => vectorFileOf(name, '--vector'));
+  const twice = files.find((file, i) => files.indexOf(file) !== i);
+  if (twice !== undefined) {
+    throw new ConfigError(`--vector names ${twice} twice; name each file once`, {
+      pointer: '--vector',
+      value: twice,
+    });
+  }
+  return files;
 }
 
 /** Scores are summed at a quarter of the resolution, so windows start at whole quarters. */

@@ -1,25 +1,24 @@
-import { extname } from 'node:path';
 import type { LandCoverClass } from '../core/classes.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { refuseOverwrite } from '../io/refuse-overwrite.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import type { PlaceOptions } from '../scene/place/place-options.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
-import { openGeoJsonSink } from '../sink/geojson.ts';
-import { openGeoJsonSeqSink } from '../sink/geojson-seq.ts';
+import { openLandcoverSink, type RasterSink } from '../sink/cog.ts';
+import { openVectorSink, vectorFormatOf } from '../sink/vector-formats.ts';
 import { createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import { commitTogether } from './commit-together.ts';
 import { titleOf } from './open-outputs.ts';
+import { chooseSpaces, type PolygonOptions } from './polygon-options.ts';
 import { classesOfRaster } from './raster-classes.ts';
 
 /** What to trace, and into which files. */
 export interface PolygonizeOptions {
   /** A single-band uint8 raster. */
   readonly raster: string;
-  /** Files to write, by their ending: `.geojson` or `.geojsonl`. */
+  /** Files to write, by their ending: see {@link VECTOR_FORMATS}. */
   readonly outputs: readonly string[];
   /** Names and colours; the raster's own unless given. */
   readonly classes?: readonly LandCoverClass[];
@@ -27,6 +26,10 @@ export interface PolygonizeOptions {
   readonly place?: PlaceOptions;
   /** How the bytes of a remote raster are read. */
   readonly source?: SourceOptions;
+  /** Minimum mapping unit, simplification and the like; the polygons of the pixels unless told. */
+  readonly polygons?: PolygonOptions;
+  /** Also writes the class raster that the polygons are before their borders are simplified, as a COG. */
+  readonly sieved?: string;
   readonly signal?: AbortSignal;
   readonly onRows?: (done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
@@ -44,55 +47,50 @@ export interface PolygonizeReport extends CoverageSummary {
  */
 export async function polygonize(options: PolygonizeOptions): Promise<PolygonizeReport> {
   const { signal } = options;
-  const twice = options.outputs.find((path, i) => options.outputs.indexOf(path) !== i);
+  const { outputs, polygons = {}, sieved } = options;
+  const twice = outputs.find((path, i) => outputs.indexOf(path) !== i);
   if (twice !== undefined) {
     throw new ConfigError(`--out names ${twice} twice; name each file once`, {
       pointer: '--out',
       value: twice,
     });
   }
-  await refuseOverwrite(options.outputs, [options.raster]);
+  for (const path of outputs) vectorFormatOf(path, '--out');
+  await refuseOverwrite([...outputs, ...(sieved === undefined ? [] : [sieved])], [options.raster]);
   const sourceOptions = { ...options.source, ...(signal && { signal }) };
   const raster = await readClassRaster(options.raster, sourceOptions, options.place);
   const sinks: VectorSink[] = [];
+  let sievedSink: RasterSink | null = null;
   try {
     for (const warning of raster.warnings) options.onWarning?.(warning);
     const classes = options.classes ?? classesOfRaster(raster);
-    for (const path of options.outputs)
-      sinks.push(await openSink(path, raster.grid, titleOf(raster.info.url)));
+    const { grid } = raster;
+    const layer = { name: titleOf(raster.info.url), classes };
+    const spaces = await chooseSpaces(outputs, grid, polygons.crs);
+    for (const [i, path] of outputs.entries()) {
+      sinks.push(await openVectorSink({ ...layer, path, space: spaces[i]! }));
+    }
+    if (sieved !== undefined) sievedSink = await openLandcoverSink({ path: sieved, grid, classes });
     const coverage = createCoverageWriter({
-      grid: raster.grid,
+      grid,
       classes,
       sinks,
       withConfidence: false,
+      generalisation: polygons,
+      ...(sievedSink && { onSievedRows: sievedSink.writeRows }),
     });
     for await (const rows of raster.rows(signal)) {
       await coverage.writeRows(rows);
-      options.onRows?.(rows.y + rows.rowCount, raster.grid.height);
+      options.onRows?.(rows.y + rows.rowCount, grid.height);
     }
     signal?.throwIfAborted();
     const summary = await coverage.finish();
-    return { ...summary, outputs: await commitTogether(sinks) };
+    const all = sievedSink === null ? sinks : [...sinks, sievedSink];
+    return { ...summary, outputs: await commitTogether(all) };
   } catch (error) {
-    await Promise.all(sinks.map((sink) => sink.abort()));
+    await Promise.all([...sinks.map((sink) => sink.abort()), sievedSink?.abort()]);
     throw error;
   } finally {
     await raster.close();
-  }
-}
-
-function openSink(path: string, grid: Grid, name: string): Promise<VectorSink> {
-  switch (extname(path).toLowerCase()) {
-    case '.geojson':
-    case '.json':
-      return openGeoJsonSink({ path, grid, name });
-    case '.geojsonl':
-    case '.ndjson':
-      return openGeoJsonSeqSink({ path, grid });
-    default:
-      throw new ConfigError(`${path}: no vector format has this ending; use .geojson or .geojsonl`, {
-        pointer: '--out',
-        value: path,
-      });
   }
 }

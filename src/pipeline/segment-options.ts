@@ -7,9 +7,7 @@ import type { PlaceOptions } from '../scene/place/place-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { AreaChoice } from './plan-area.ts';
-
-/** Vector formats by their file ending. */
-export type VectorFormat = 'geojson' | 'geojsonl';
+import type { PolygonOptions } from './polygon-options.ts';
 
 /** What to map, with what, and where to; the whole scene unless an area is given. */
 export interface SegmentOptions extends AreaChoice {
@@ -33,10 +31,19 @@ export interface SegmentOptions extends AreaChoice {
   readonly sampling?: Sampling;
   /** Folder of an altitude pyramid; with sampling `pyramid` and no folder, one is made in the output folder. */
   readonly pyramid?: string;
-  /** Formats of the polygon layer; GeoJSON unless told, empty for none. */
-  readonly vector?: readonly VectorFormat[];
+  /**
+   * Files of the polygon layer, all written in one pass: file names with the ending of a {@link VectorFormat}, or formats
+   * alone (`fgb` is `landcover.fgb`). GeoJSON unless told, empty for none.
+   */
+  readonly vector?: readonly string[];
+  /** Minimum mapping unit, simplification, CRS and the like; the polygons of the pixels unless told. */
+  readonly polygons?: PolygonOptions;
   /** Whether to paint `preview.png`; yes unless told. */
   readonly preview?: boolean;
+  /** Whether to write `report.html`; yes unless told. */
+  readonly report?: boolean;
+  /** When the scene was taken, for the STAC Item: an instant, a date, or two with a slash between; as its file says unless told. */
+  readonly datetime?: string;
   /** `cpu` unless told. */
   readonly provider?: Provider;
   /** Threads of the network; all processors unless told. */

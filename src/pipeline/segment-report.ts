@@ -1,8 +1,11 @@
+import { reportSeams, type SeamReport } from '../evaluate/seams.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import type { Model } from '../model/open-model.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
 import type { SceneMetadata } from '../scene/scene-metadata.ts';
+import { type ConfidenceSummary, summarizeConfidence } from '../sink/report/histogram.ts';
+import type { GeneralisationSummary } from '../vectorize/generalise-coverage.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import type { InferTally } from './infer-rows.ts';
 import type { RowTotals } from './open-outputs.ts';
@@ -23,7 +26,7 @@ export interface ClassSummary {
   readonly areaM2: number | null;
   /** `null` without polygons. */
   readonly polygons: number | null;
-  /** 0..255; `null` where the class does not occur or polygons are off. */
+  /** Over pixels, 0..255; `null` where the class does not occur. */
   readonly meanConfidence: number | null;
 }
 
@@ -56,7 +59,14 @@ export interface SegmentReport extends RunRecord {
     readonly nodataPixels: number;
     readonly polygons: number | null;
   };
+  /** What merging and simplifying did to the polygons; `null` where they are those of the pixels. */
+  readonly generalisation: GeneralisationSummary | null;
+  /** Pixels and confidence as in `landcover.tif`; area and polygons as in the polygon layer. */
   readonly classes: readonly ClassSummary[];
+  /** Over all pixels with data, 0 to 1; `null` without any. */
+  readonly confidence: ConfidenceSummary | null;
+  /** How much window borders show in the map. */
+  readonly seams: SeamReport;
   readonly reads: Scene['stats'];
   /** Wall time; the network's parts overlap with reading and writing. */
   readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
@@ -121,6 +131,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       nodataPixels: totals.nodataPixels,
       polygons: coverage?.faces ?? null,
     },
+    generalisation: coverage?.generalisation ?? null,
     classes: manifest.classes.map(({ id, name, color }) => {
       const pixels = totals.pixelCounts[id]!;
       const total = coverage?.classes.find((c) => c.classId === id);
@@ -132,9 +143,11 @@ export function describeSegment(parts: ReportParts): SegmentReport {
         share: totals.validPixels === 0 ? 0 : pixels / totals.validPixels,
         areaM2: total?.areaM2 ?? null,
         polygons: coverage === null ? null : (total?.features ?? 0),
-        meanConfidence: total?.meanConfidence ?? null,
+        meanConfidence: total?.meanConfidence ?? (pixels === 0 ? null : totals.confidenceSums[id]! / pixels),
       };
     }),
+    confidence: summarizeConfidence(totals.confidenceCounts),
+    seams: reportSeams(totals.seams),
     reads: scene.stats,
     seconds: {
       total: inSeconds(parts.totalMs),

@@ -1,3 +1,4 @@
+import { bordersOf } from '../frustum/plan.ts';
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { openModel } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
@@ -10,10 +11,12 @@ import { preparePyramid } from './prepare-pyramid.ts';
 import { describeOutputs, findFinishedRun, takeRecord, writeRecord } from './run-record.ts';
 import type { SegmentHooks, SegmentOptions } from './segment-options.ts';
 import { describeSegment, type SegmentReport } from './segment-report.ts';
+import { writeDocuments } from './write-documents.ts';
 
 /**
  * Maps one scene: reads it, runs SFR-Net over the plan's frusta, sums and decides, and writes `landcover.tif`,
- * `confidence.tif`, the polygons, `preview.png` and, last, `run.json` into the output folder.
+ * `confidence.tif`, the polygons, `preview.png`, styles, `report.html`, `stac-item.json` and, last, `run.json` into the
+ * output folder.
  *
  * With an area, only the windows that reach one of its pixels are run, and the outputs cover the smallest window of the
  * scene that holds it, nodata outside: pixel for pixel what a run over the whole scene gives.
@@ -59,16 +62,17 @@ async function runTask(
   const model = await openModel(options.model, { ...config, ...signal });
   try {
     const { classes, name, distances } = model.manifest;
-    const { vector, preview } = config;
+    const { vector, polygons, preview } = config;
     const pyramid =
       config.sampling === 'pyramid'
         ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
         : null;
     try {
       const { url, files } = scene;
+      const mapped = cropScene(scene, area.bounds);
       const outputs = await openOutputs({
         outDir,
-        scene: cropScene(scene, area.bounds),
+        scene: mapped,
         inputUrls: [
           url,
           ...files.map((file) => file.url),
@@ -78,7 +82,9 @@ async function runTask(
         modelName: name,
         classes,
         vector,
+        polygons,
         preview,
+        seams: { ...bordersOf(plan, area.bounds), scoreStride: model.manifest.scores.stride },
       });
       try {
         hooks.onPlan?.(plan);
@@ -99,16 +105,39 @@ async function runTask(
         }
         hooks.signal?.throwIfAborted();
         let earlierFiles: readonly string[] = [];
-        const { paths, coverage } = await outputs.commit(async () => {
-          earlierFiles = await takeRecord(outDir);
-        });
-        const totalMs = performance.now() - started;
-        const { totals } = outputs;
-        const written = await describeOutputs(paths);
-        const facts = { scene, model, task, tally, totals, coverage, outputs: written, warnings, totalMs };
-        const report = describeSegment(facts);
-        await writeRecord(outDir, report, earlierFiles);
-        return report;
+        return await outputs.commit(
+          async () => {
+            earlierFiles = await takeRecord(outDir);
+          },
+          async (paths, coverage, wrote) => {
+            const totalMs = performance.now() - started;
+            const { totals } = outputs;
+            const written = await describeOutputs(paths);
+            const facts = {
+              scene,
+              model,
+              task,
+              tally,
+              totals,
+              coverage,
+              outputs: written,
+              warnings,
+              totalMs,
+            };
+            const described = describeSegment(facts);
+            const documents = await writeDocuments({
+              outDir,
+              grid: mapped.grid,
+              modelDir: options.model,
+              report: described,
+              confidenceCounts: totals.confidenceCounts,
+              wrote,
+            });
+            const report = { ...described, outputs: [...written, ...documents] };
+            await writeRecord(outDir, report, earlierFiles);
+            return report;
+          },
+        );
       } catch (error) {
         await outputs.abort();
         throw error;

@@ -42,6 +42,8 @@ export interface Scene extends ScenePixels {
   readonly grid: Grid;
   /** Its files, in the order in which they were listed. */
   readonly files: readonly SceneFile[];
+  /** Metadata that the first file carries, by GDAL's names. */
+  readonly fileMetadata: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly metadata: SceneMetadata;
   /** Counters so far, of all files together. */
@@ -123,6 +125,7 @@ function sceneOf(
     url: metadata.url,
     grid,
     files: files.map((file) => sceneFileOf(file.info)),
+    fileMetadata: files[0]!.info.metadata,
     warnings,
     metadata,
     get stats() {

@@ -2,7 +2,7 @@ import type { CoverageFeature } from '../core/coverage.ts';
 
 /** A bounding box that grows by features. */
 export interface Bounds {
-  add(feature: CoverageFeature): void;
+  add(feature: Pick<CoverageFeature, 'geometry'>): void;
   /**
    * West, south, east, north; `null` without features. West is greater than east where features were cut at the
    * antimeridian and none of them passes longitude 0 (RFC 7946, 5.2).

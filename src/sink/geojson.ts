@@ -1,9 +1,7 @@
-import { coverageSpace } from '../core/coverage.ts';
-import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { createBounds } from './bounds.ts';
 import { openJsonFile } from './json-file.ts';
-import { createFeatureWriter, PIXEL_SPACE_MEMBER } from './write-feature.ts';
+import { createFeatureWriter, type JsonSpace, PIXEL_SPACE_MEMBER } from './write-feature.ts';
 
 // RFC 7946 left the older `crs` member out, but GDAL and QGIS still heed it: without it they take pixels for degrees.
 const PIXEL_CRS_MEMBER =
@@ -11,8 +9,8 @@ const PIXEL_CRS_MEMBER =
 
 export interface GeoJsonSinkOptions {
   readonly path: string;
-  /** Says whether coordinates are longitude and latitude or pixel corners. */
-  readonly grid: Grid;
+  /** Whether coordinates are longitude and latitude or pixel corners: GeoJSON knows no other CRS. */
+  readonly space: JsonSpace;
   /** The collection's name, which GDAL and QGIS take as the layer's. */
   readonly name?: string;
   /** Facts about the run, kept as the foreign member `metadata`. */
@@ -25,8 +23,7 @@ export interface GeoJsonSinkOptions {
  * @throws SourceError if the file cannot be made.
  */
 export async function openGeoJsonSink(options: GeoJsonSinkOptions): Promise<VectorSink> {
-  const { path, grid, name = 'landcover', metadata } = options;
-  const space = coverageSpace(grid);
+  const { path, space, name = 'landcover', metadata } = options;
   const bounds = createBounds();
   const file = await openJsonFile(path, () => {
     const box = bounds.box();
@@ -37,11 +34,12 @@ export async function openGeoJsonSink(options: GeoJsonSinkOptions): Promise<Vect
   file.json.text(
     `{"type":"FeatureCollection","name":${JSON.stringify(name)},` +
       (metadata === undefined ? '' : `"metadata":${JSON.stringify(metadata)},`) +
-      (space === 'pixel' ? `${PIXEL_SPACE_MEMBER},${PIXEL_CRS_MEMBER},` : '') +
+      (space.kind === 'pixel' ? `${PIXEL_SPACE_MEMBER},${PIXEL_CRS_MEMBER},` : '') +
       '"features":[\n',
   );
   return {
     path: file.path,
+    space,
     write(feature) {
       if (count++ > 0) file.json.text(',\n');
       bounds.add(feature);

@@ -62,6 +62,27 @@ export function sizePanel(grid: Grid): ThumbnailSize {
   return isStacked(grid) ? sizeThumbnail(grid, inner, 480) : sizeThumbnail(grid, (inner - GAP) / 2, 900);
 }
 
+function placePanels(
+  grid: Grid,
+  panel: ThumbnailSize,
+): { readonly scene: Placement; readonly classes: Placement; readonly pageWidth: number } {
+  const width = panel.width * panel.zoom;
+  const height = panel.height * panel.zoom;
+  const scene = { x: MARGIN, y: PANELS_TOP, width, height };
+  const classes = isStacked(grid)
+    ? { ...scene, y: PANELS_TOP + height + CAPTION_HEIGHT + CAPTION_RISE }
+    : { ...scene, x: MARGIN + Math.max(width, CAPTION_WIDTH) + GAP };
+  return { scene, classes, pageWidth: Math.min(PAGE_WIDTH, Math.max(720, classes.x + width + MARGIN)) };
+}
+
+/** The part of a grid's `preview.png` with the pictures and what is said above them, without headline and legend. */
+export function picturesOfPreview(grid: Grid): Placement {
+  const { scene, classes } = placePanels(grid, sizePanel(grid));
+  const [x, y] = [scene.x - 1, PANELS_TOP - CAPTION_HEIGHT];
+  const right = classes.x + Math.max(classes.width, CAPTION_WIDTH) + 1;
+  return { x, y, width: right - x, height: classes.y + classes.height + 1 - y };
+}
+
 export function layOutPreview(options: {
   readonly grid: Grid;
   readonly panel: ThumbnailSize;
@@ -71,16 +92,9 @@ export function layOutPreview(options: {
   readonly typeface: Typeface;
 }): PreviewPage {
   const { grid, panel, title, subtitle, legend, typeface } = options;
-  const width = panel.width * panel.zoom;
-  const height = panel.height * panel.zoom;
-  const stacked = isStacked(grid);
-  const scene = { x: MARGIN, y: PANELS_TOP, width, height };
-  const classes = stacked
-    ? { ...scene, y: PANELS_TOP + height + CAPTION_HEIGHT + CAPTION_RISE }
-    : { ...scene, x: MARGIN + Math.max(width, CAPTION_WIDTH) + GAP };
-  const pageWidth = Math.min(PAGE_WIDTH, Math.max(720, classes.x + width + MARGIN));
+  const { scene, classes, pageWidth } = placePanels(grid, panel);
   const inner = pageWidth - 2 * MARGIN;
-  const legendTop = classes.y + height + GAP;
+  const legendTop = classes.y + classes.height + GAP;
   const drawnLegend = drawLegend(legend, legendTop, inner, typeface);
 
   const parts = [

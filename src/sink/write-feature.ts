@@ -1,20 +1,21 @@
 import type { CoverageFeature, CoverageGeometry, CoverageSpace } from '../core/coverage.ts';
+import { roundConfidence, roundMetres } from './attributes.ts';
 import type { JsonBytes } from './json-bytes.ts';
 
 const ENCODER = new TextEncoder();
+
+/** The spaces that GeoJSON can be written in. */
+export type JsonSpace = Exclude<CoverageSpace, { kind: 'crs' }>;
 
 /** Foreign member (RFC 7946, 6.1) that marks coordinates as pixel corners: x = column, y = -row. */
 export const PIXEL_SPACE_MEMBER = '"coordinateSpace":"pixel"';
 
 /** Writes features as GeoJSON text. Keeps the fixed parts of each class ready as bytes. */
-export function createFeatureWriter(
-  out: JsonBytes,
-  space: CoverageSpace,
-): (feature: CoverageFeature) => void {
+export function createFeatureWriter(out: JsonBytes, space: JsonSpace): (feature: CoverageFeature) => void {
   const heads = new Map<number, Uint8Array>();
-  const mark = space === 'pixel' ? `${PIXEL_SPACE_MEMBER},` : '';
+  const mark = space.kind === 'pixel' ? `${PIXEL_SPACE_MEMBER},` : '';
   return (feature) => {
-    const { id, classId, className, color, pixelCount, areaM2, meanConfidence, touchesEdge } = feature;
+    const { id, classId, className, color, pixelCount, meanConfidence, minConfidence, touchesEdge } = feature;
     let head = heads.get(classId);
     if (head === undefined) {
       head = ENCODER.encode(
@@ -22,13 +23,14 @@ export function createFeatureWriter(
       );
       heads.set(classId, head);
     }
-    const area = areaM2 === null ? null : Math.round(areaM2 * 1000) / 1000;
-    const confidence = meanConfidence === null ? null : Math.round(meanConfidence * 10) / 10;
+    const area = roundMetres(feature.areaM2);
+    const perimeter = roundMetres(feature.perimeterM);
+    const confidence = roundConfidence(meanConfidence);
     out.text(`{"type":"Feature",${mark}"id":${id},"properties":{"id":${id}`);
     out.bytes(head);
     out.text(
-      `,"pixel_count":${pixelCount},"area_m2":${area},"mean_confidence":${confidence},"touches_edge":${touchesEdge}},` +
-        '"geometry":',
+      `,"pixel_count":${pixelCount},"area_m2":${area},"perimeter_m":${perimeter},"mean_confidence":${confidence},` +
+        `"min_confidence":${minConfidence},"touches_edge":${touchesEdge}},"geometry":`,
     );
     writeGeometry(out, feature.geometry);
     out.text('}');

@@ -1,18 +1,8 @@
 import { TopologyError } from '../core/errors.ts';
-import { type ArmPool, NONE } from './arm-pool.ts';
+import { ArcBuilder, EAST, NO_ARC, NO_EDGE, NORTH, SOUTH, WEST } from './arc-builder.ts';
+import { NONE } from './arm-pool.ts';
 import { grow } from './grow.ts';
-import { type LabelForest, OUTSIDE } from './label-forest.ts';
-
-/** Slots of a node, clockwise: the edges that leave it west, north, east and south. */
-export const WEST = 0;
-export const NORTH = 1;
-export const EAST = 2;
-export const SOUTH = 3;
-
-/** Slot without an edge. */
-const NO_EDGE = -1;
-/** Slot whose arc is still open, or was freed. Freed arcs must leave this behind: their numbers are used again. */
-const NO_ARC = -2;
+import { OUTSIDE } from './label-forest.ts';
 
 /** A face's rings as they are walked; buffers are used again for the next face. */
 export interface RingSet {
@@ -34,9 +24,7 @@ export interface RingSet {
  *
  * An arc keeps its vertices as the arms it was traced as, about one byte a vertex, until both its faces are done.
  */
-export class ArcGraph {
-  /** Circular lists of half-arcs a face, headed by the label forest. */
-  halfNext = new Int32Array(128);
+export class ArcGraph extends ArcBuilder {
   /** Where each half-arc begins: an arm end. */
   private halfStart = new Int32Array(128);
   /** The label on each half-arc's left (a root when it was set), or -1 once that face is done. */
@@ -48,8 +36,6 @@ export class ArcGraph {
   private degree = new Uint8Array(64);
   private usedNodes = 0;
   private freeNode = NONE;
-  private readonly arms: ArmPool;
-  private readonly labels: LabelForest;
   private readonly rings: RingSet = {
     points: new Int32Array(1024),
     count: 0,
@@ -58,17 +44,11 @@ export class ArcGraph {
     touchesEdge: false,
   };
 
-  constructor(arms: ArmPool, labels: LabelForest) {
-    this.arms = arms;
-    this.labels = labels;
-  }
-
   /** Most arcs and nodes that were ever alive together. */
   get peak(): { arcs: number; nodes: number } {
     return { arcs: this.usedArcs, nodes: this.usedNodes };
   }
 
-  /** A new node with the given edges (1 or 0 each). @returns its first slot; add WEST..SOUTH for the others. */
   openNode(west: number, north: number, east: number, south: number): number {
     let node = this.freeNode;
     if (node === NONE) {
@@ -89,28 +69,7 @@ export class ArcGraph {
     return s;
   }
 
-  /** Two arms end at one bend. */
-  meet(p: number, q: number): void {
-    const arms = this.arms;
-    if (arms.linkEnds(p, q)) {
-      this.openArc(2 * p + 1, 2 * q + 1);
-      return;
-    }
-    // The joined path's ends: complete if both are tied to nodes.
-    const a = arms.far(2 * p + 1);
-    const b = arms.far(2 * q + 1);
-    if (arms.slot(a) !== NONE && arms.slot(b) !== NONE) this.openArc(a, b);
-  }
-
-  /** An arm ends at a node. */
-  endAt(arm: number, slot: number): void {
-    const end = 2 * arm + 1;
-    this.arms.tie(end, slot);
-    const far = this.arms.far(end);
-    if (this.arms.slot(far) !== NONE) this.openArc(far, end);
-  }
-
-  private openArc(startEnd: number, endEnd: number): void {
+  protected openArc(startEnd: number, endEnd: number): void {
     let arc = this.freeArc;
     if (arc === NONE) {
       arc = this.usedArcs++;

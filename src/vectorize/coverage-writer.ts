@@ -1,8 +1,10 @@
 import type { LandCoverClass } from '../core/classes.ts';
-import type { CoverageFeature } from '../core/coverage.ts';
+import { type CoverageFeature, type CoverageSpace, coverageSpace, spaceKey } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
 import type { VectorSink } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
+import { type Generalisation, isGeneralised } from './generalisation.ts';
+import { createCoverageGeneraliser } from './generalise-coverage.ts';
 import { type CoverageSummary, createCoverageTracer, sliceRows } from './trace-coverage.ts';
 
 /** Class rows in, features out to sinks: what stands beside the raster sinks where rows fork. */
@@ -24,40 +26,38 @@ export interface CoverageWriter {
 }
 
 /**
- * Traces class rows into features and gives each to all sinks, in one order. Sinks are closed (or aborted) with it.
+ * Traces class rows into features and gives each to all sinks, in one order; each sink in the space that it takes. Sinks
+ * are closed (or aborted) with it.
  * @param options.withConfidence false if the rows' confidences say nothing, as for a class raster made elsewhere.
- * @throws UnsupportedError if the grid's CRS has no known way to longitude and latitude.
+ * @param options.generalisation features are handed out at the end then, in order of their ids
+ * @param options.onSievedRows takes the rows of the class raster that a generalised coverage is, before its features
+ * @throws UnsupportedError if the grid's CRS has no known way to a sink's space; ConfigError
  */
 export function createCoverageWriter(options: {
   readonly grid: Grid;
   readonly classes: readonly LandCoverClass[];
   readonly sinks: readonly VectorSink[];
   readonly withConfidence?: boolean;
+  readonly generalisation?: Generalisation;
+  readonly onSievedRows?: (rows: ClassRows) => Promise<void>;
 }): CoverageWriter {
-  const { grid, classes, sinks, withConfidence = true } = options;
-  let ready: CoverageFeature[] = [];
-  const tracer = createCoverageTracer({ grid, classes, onFeature: (feature) => ready.push(feature) });
-  const drain = async () => {
-    for (const feature of ready) {
-      for (const sink of sinks) {
-        const busy = sink.write(feature);
-        if (busy !== undefined) await busy;
-      }
+  const { grid, classes, sinks, withConfidence = true, generalisation = {}, onSievedRows } = options;
+  const spaces = [...new Map(sinks.map(({ space }) => [spaceKey(space), space])).values()];
+  if (spaces.length === 0) spaces.push(coverageSpace(grid));
+  const sinksOf = spaces.map((space) => sinks.filter((sink) => spaceKey(sink.space) === spaceKey(space)));
+  const give = async (feature: CoverageFeature, space: number) => {
+    for (const sink of sinksOf[space]!) {
+      const busy = sink.write(feature);
+      if (busy !== undefined) await busy;
     }
-    ready = [];
   };
-  const finish = async () => {
-    const summary = tracer.finish();
-    await drain();
-    return summary;
-  };
+  const trace = { grid, classes, spaces, withConfidence, give };
+  const { writeRows, finish } =
+    isGeneralised(generalisation) || onSievedRows !== undefined
+      ? generalise({ ...trace, generalisation, onSievedRows })
+      : stream(trace);
   return {
-    async writeRows(rows) {
-      for (const slice of sliceRows(rows, grid.width)) {
-        tracer.pushRows(slice.classes, withConfidence ? slice.confidence : null, slice.rowCount);
-        await drain();
-      }
-    },
+    writeRows,
     finish,
     async close() {
       const summary = await finish();
@@ -66,6 +66,73 @@ export function createCoverageWriter(options: {
     },
     async abort() {
       for (const sink of sinks) await sink.abort();
+    },
+  };
+}
+
+interface Trace {
+  readonly grid: Grid;
+  readonly classes: readonly LandCoverClass[];
+  readonly spaces: readonly CoverageSpace[];
+  readonly withConfidence: boolean;
+  readonly give: (feature: CoverageFeature, space: number) => Promise<void>;
+}
+
+/** Each feature as soon as its last row is over: constant memory. */
+function stream({
+  grid,
+  classes,
+  spaces,
+  withConfidence,
+  give,
+}: Trace): Pick<CoverageWriter, 'writeRows' | 'finish'> {
+  let ready: [CoverageFeature, number][] = [];
+  const onFeature = (feature: CoverageFeature, space: number) => void ready.push([feature, space]);
+  const tracer = createCoverageTracer({ grid, classes, spaces, onFeature });
+  const drain = async () => {
+    for (const [feature, space] of ready) await give(feature, space);
+    ready = [];
+  };
+  return {
+    async writeRows(rows) {
+      for (const slice of sliceRows(rows, grid.width)) {
+        tracer.pushRows(slice.classes, withConfidence ? slice.confidence : null, slice.rowCount);
+        await drain();
+      }
+    },
+    async finish() {
+      const summary = tracer.finish();
+      await drain();
+      return summary;
+    },
+  };
+}
+
+/** All borders first, then all features. */
+function generalise(
+  options: Trace & {
+    readonly generalisation: Generalisation;
+    readonly onSievedRows: ((rows: ClassRows) => Promise<void>) | undefined;
+  },
+): Pick<CoverageWriter, 'writeRows' | 'finish'> {
+  const { grid, withConfidence, give, onSievedRows } = options;
+  const generaliser = createCoverageGeneraliser(options);
+  return {
+    async writeRows({ classes, confidence, rowCount }) {
+      generaliser.pushRows(classes, withConfidence ? confidence : null, rowCount);
+    },
+    async finish() {
+      const coverage = generaliser.finish();
+      if (onSievedRows !== undefined) {
+        const confidence = new Uint8Array(grid.width);
+        let y = 0;
+        for (const classes of coverage.rows())
+          await onSievedRows({ y: y++, rowCount: 1, classes, confidence });
+      }
+      for (const features of coverage.features()) {
+        for (let space = 0; space < features.length; space++) await give(features[space]!, space);
+      }
+      return coverage.summary();
     },
   };
 }

@@ -9,8 +9,12 @@ export interface Face {
   readonly pixelCount: number;
   /** Sum of the pixels' confidences, 0..255 each; 0 if none were given. */
   readonly confidenceSum: number;
+  /** Least of the pixels' confidences; 256 if none were given. */
+  readonly leastConfidence: number;
   /** Whether the face reaches the edge of the raster. */
   readonly touchesEdge: boolean;
+  /** Units of the points in a pixel: 1 for pixel corners; more where borders were redrawn. */
+  readonly scale: number;
   /**
    * Pixel corners x, y (0..width, 0..height, rows count down) of all rings one behind the other; longer than the face
    * needs. Rings have no closing point. The shell is first and runs counter-clockwise as seen with row 0 on top; holes

@@ -6,6 +6,9 @@ const NONE = -1;
 /** The label of everything outside the scene. It is never merged, closed or freed. */
 export const OUTSIDE = 0;
 
+/** {@link LabelForest.least} before any confidence. */
+const NO_CONFIDENCE = 256;
+
 /** `lastRow` of a label that was closed. */
 const CLOSED = 2 ** 31 - 1;
 
@@ -20,7 +23,11 @@ export class LabelForest {
   /** Index of the first pixel, y*width + x: the face's canonical id (beyond 32 bits). */
   first = new Float64Array(64);
   count = new Float64Array(64);
+  /** Sum of what its pixels weigh, where rows have weights. */
+  size = new Float64Array(64);
   confidence = new Float64Array(64);
+  /** Least confidence, 256 as long as none was seen. */
+  least = new Int32Array(64);
   lastRow = new Int32Array(64);
   /** The last half-arc of the root's circular list, or -1. */
   lastHalf = new Int32Array(64);
@@ -51,7 +58,9 @@ export class LabelForest {
     this.nextMember[label] = label;
     this.first[label] = first;
     this.count[label] = 0;
+    this.size[label] = 0;
     this.confidence[label] = 0;
+    this.least[label] = NO_CONFIDENCE;
     this.lastHalf[label] = NONE;
     return label;
   }
@@ -76,7 +85,9 @@ export class LabelForest {
     const child = root === a ? b : a;
     this.parent[child] = root;
     this.count[root]! += this.count[child]!;
+    this.size[root]! += this.size[child]!;
     this.confidence[root]! += this.confidence[child]!;
+    if (this.least[child]! < this.least[root]!) this.least[root] = this.least[child]!;
     swap(this.nextMember, root, child);
     const rootLast = this.lastHalf[root]!;
     const childLast = this.lastHalf[child]!;
@@ -124,7 +135,9 @@ export class LabelForest {
   private growAll(): void {
     this.first = grow(this.first, this.used);
     this.count = grow(this.count, this.used);
+    this.size = grow(this.size, this.used);
     this.confidence = grow(this.confidence, this.used);
+    this.least = grow(this.least, this.used);
     this.lastRow = grow(this.lastRow, this.used);
     this.lastHalf = grow(this.lastHalf, this.used);
     this.parent = grow(this.parent, this.used);

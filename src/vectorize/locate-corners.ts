@@ -1,9 +1,10 @@
 import { pixelDeterminant } from '../core/affine.ts';
+import type { Crs } from '../core/crs.ts';
 import { UnsupportedError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import { createPixelPlacer } from '../core/place-pixels.ts';
 import { authalicQ } from './authalic.ts';
-import { createProjector, isLonLat } from './reproject.ts';
+import { createProjector, isLonLat, isSameCrs } from './reproject.ts';
 
 /** Where a grid's pixel corners lie on the Earth. */
 export interface CornerLocator {
@@ -12,7 +13,8 @@ export interface CornerLocator {
   latitude: number;
   q: number;
   /**
-   * Finds one corner. A function of the corner alone, so that all rings through it get the same point.
+   * Finds one corner, given in parts of a pixel (`scale`). A function of the place alone, so that all rings through it get
+   * the same point.
    * @throws UnsupportedError where the CRS is not defined
    */
   locate(column: number, row: number): void;
@@ -25,6 +27,8 @@ export interface CornerLocator {
    * that edges straight in longitude and latitude follow the grid to a tenth of a pixel; 0 if they do without.
    */
   readonly latticeStep: number;
+  /** Units of columns and rows in a pixel. */
+  readonly scale: number;
   /** Coordinates are rounded to whole parts of a degree: 10^7, or 10^9 for pixels of a few centimetres. */
   readonly unitsPerDegree: number;
 }
@@ -39,9 +43,11 @@ const WIDEST_PIXEL = 30;
 
 /**
  * @param grid must be georeferenced.
+ * @param scale units of the corners' columns and rows in a pixel; more than 1 where borders are simplified.
+ * @param target a geographic CRS to give longitude and latitude in; WGS 84 unless told.
  * @throws UnsupportedError if there is no way to longitude and latitude.
  */
-export function createCornerLocator(grid: Grid): CornerLocator {
+export function createCornerLocator(grid: Grid, scale = 1, target: Crs | null = null): CornerLocator {
   const { transform, crs } = grid;
   const place = createPixelPlacer(grid);
   if (place === null || crs === null) throw new RangeError('the grid is not georeferenced');
@@ -52,14 +58,14 @@ export function createCornerLocator(grid: Grid): CornerLocator {
       hint: 'correct the transform, e.g. with gdal_edit.py -a_ullr',
     });
   }
-  const project = createProjector(crs);
+  const project = createProjector(crs, target);
   const toLonLat = (column: number, row: number): readonly [number, number] => {
     const map = place(column, row);
     return map === null ? NOWHERE : project(map[0], map[1]);
   };
-  const continuous = isLonLat(crs);
-  const plan = planFromSamples(grid, toLonLat, continuous);
-  const stride = grid.width + 1;
+  const continuous = target === null ? isLonLat(crs) : isSameCrs(crs, target);
+  const plan = planFromSamples(grid, toLonLat, continuous, scale === 1 ? LEAST_UNITS : LEAST_UNITS_SLANTED);
+  const stride = grid.width * scale + 1;
   const keys = new Float64Array(CACHE_SIZE).fill(-1);
   const values = new Float64Array(CACHE_SIZE * 3);
   return {
@@ -67,15 +73,17 @@ export function createCornerLocator(grid: Grid): CornerLocator {
     latitude: 0,
     q: 0,
     continuous,
+    scale,
     ...plan,
     locate(column, row) {
       const key = row * stride + column;
       const slot = (Math.imul(row, 0x9e3779b1) + column) & (CACHE_SIZE - 1);
       const v = slot * 3;
       if (keys[slot] !== key) {
-        const [longitude, latitude] = toLonLat(column, row);
+        const [longitude, latitude] = toLonLat(column / scale, row / scale);
         if (!Number.isFinite(longitude) || !(Math.abs(latitude) <= 90.0000001)) {
-          throw outsideDomain(grid, crs.name, `column ${column} and row ${row}`, `${longitude}, ${latitude}`);
+          const corner = `column ${column / scale} and row ${row / scale}`;
+          throw outsideDomain(grid, crs.name, corner, `${longitude}, ${latitude}`);
         }
         keys[slot] = key;
         values[v] = longitude;
@@ -88,6 +96,11 @@ export function createCornerLocator(grid: Grid): CornerLocator {
     },
   };
 }
+
+// Units of rounding that a pixel must span. Points move by up to 0.7 units when rounded: three keep neighbours apart and
+// rings simple along the sides of pixels; slanted edges may pass corners a quarter of a pixel away.
+const LEAST_UNITS = 3;
+const LEAST_UNITS_SLANTED = 50;
 
 type LonLat = (column: number, row: number) => readonly [number, number];
 
@@ -112,6 +125,7 @@ function planFromSamples(
   grid: Grid,
   toLonLat: LonLat,
   continuous: boolean,
+  leastUnits: number,
 ): Pick<CornerLocator, 'mirrored' | 'latticeStep' | 'unitsPerDegree'> {
   const { width, height } = grid;
   // A grid that an affine transform places in degrees has no lines that bend, and pixels of one size in degrees.
@@ -166,8 +180,7 @@ function planFromSamples(
       );
     }
   }
-  // Points move by up to 0.7 units when rounded: three units keep neighbours apart and rings simple.
-  const unitsPerDegree = smallest * 1e7 >= 3 ? 1e7 : 1e9;
+  const unitsPerDegree = smallest * 1e7 >= leastUnits ? 1e7 : 1e9;
   if (mirrored === null && polarPlaces > 0) {
     const hint = 'leave the polygons out (--no-vector)';
     throw new UnsupportedError(
@@ -175,7 +188,7 @@ function planFromSamples(
       { feature: 'polygons at a pole', hint },
     );
   }
-  if (mirrored === null || smallest * unitsPerDegree < 3) {
+  if (mirrored === null || smallest * unitsPerDegree < leastUnits) {
     throw new UnsupportedError(
       `The scene's pixels have no usable size in longitude and latitude (smallest side ${smallest} degrees).`,
       {

@@ -11,11 +11,15 @@ export interface OrderedRings {
 /**
  * Puts a face's rings into their canonical form, which depends on the pixels alone and not on how the walk went: the
  * shell first, then holes by their top-left corner (least y, then least x), each ring starting there.
- * @param pixelCount number of the face's pixels, which the ring areas must add up to.
+ * @param pixelCount number of the face's pixels, which the ring areas must add up to; `null` where borders were changed.
  * @returns the shell's top-left corner.
  * @throws TopologyError if there is not exactly one shell, or the areas do not add up.
  */
-export function orderRings(rings: RingSet, pixelCount: number, into: OrderedRings): { x: number; y: number } {
+export function orderRings(
+  rings: RingSet,
+  pixelCount: number | null,
+  into: OrderedRings,
+): { x: number; y: number } {
   const { points, ends, areas, count } = rings;
   const total = ends[count - 1]!;
   if (into.points.length < 2 * total) into.points = grow(into.points, 2 * total);
@@ -30,9 +34,9 @@ export function orderRings(rings: RingSet, pixelCount: number, into: OrderedRing
       shells++;
     }
   }
-  if (shells !== 1 || area !== pixelCount) {
+  if (shells !== 1 || (pixelCount !== null && area !== pixelCount)) {
     throw new TopologyError(
-      `Polygon topology is broken: a face of ${pixelCount} pixels has ${shells} shells (expected 1) and a ring area of ` +
+      `Polygon topology is broken: a face of ${pixelCount ?? 'some'} pixels has ${shells} shells (expected 1) and a ring area of ` +
         `${area}. This is a defect in Frustum; please report it with the class raster.`,
       { arc: -1 },
     );
@@ -48,10 +52,19 @@ export function orderRings(rings: RingSet, pixelCount: number, into: OrderedRing
     tops[r] = topLeft(points, r === 0 ? 0 : ends[r - 1]!, ends[r]!);
     if (r !== shell) order.push(r);
   }
+  /** Where the point behind a ring's top-left corner stands. */
+  const pointAfter = (r: number): number => {
+    const next = tops[r]! + 1;
+    return 2 * (next === ends[r]! ? (r === 0 ? 0 : ends[r - 1]!) : next);
+  };
   order.sort((p, q) => {
     const a = 2 * tops[p]!;
     const b = 2 * tops[q]!;
-    return points[a + 1]! - points[b + 1]! || points[a]! - points[b]!;
+    const byCorner = points[a + 1]! - points[b + 1]! || points[a]! - points[b]!;
+    if (byCorner !== 0) return byCorner;
+    // Two holes may hang on one junction once borders were simplified: then by where they go on.
+    const [m, n] = [pointAfter(p), pointAfter(q)];
+    return points[m + 1]! - points[n + 1]! || points[m]! - points[n]!;
   });
   order.unshift(shell);
   let at = 0;

@@ -2,8 +2,8 @@ import proj4 from 'proj4';
 import type { Crs } from '../core/crs.ts';
 import { UnsupportedError } from '../core/errors.ts';
 
-/** Longitude and latitude in degrees on WGS 84 of map coordinates; not finite where the CRS is not defined. */
-export type Projector = (x: number, y: number) => [longitude: number, latitude: number];
+/** Coordinates in another CRS, longitude (degrees) or easting first; not finite where a CRS is not defined. */
+export type Projector = (x: number, y: number) => [x: number, y: number];
 
 /** True if the CRS's coordinates are longitude and latitude on WGS 84 already. Longitudes may then go beyond 180. */
 export function isLonLat(crs: Crs): boolean {
@@ -14,13 +14,30 @@ export function isLonLat(crs: Crs): boolean {
   );
 }
 
+/** True if two CRS are known to be the same. */
+export function isSameCrs(a: Crs, b: Crs): boolean {
+  if (a === b || (isLonLat(a) && isLonLat(b))) return true;
+  if (a.epsg !== null && b.epsg !== null) return a.epsg === b.epsg;
+  return a.proj4 !== null && a.proj4 === b.proj4;
+}
+
 /**
- * The way from a CRS to longitude and latitude. The identity for WGS 84 itself, so that its numbers stay as they are.
- * @throws UnsupportedError if no transform to WGS 84 is known.
+ * The way from a CRS to another, or to longitude and latitude on WGS 84. The identity between equal ones, so that numbers
+ * stay as they are.
+ * @throws UnsupportedError if no transform is known.
  */
-export function createProjector(crs: Crs): Projector {
-  if (isLonLat(crs)) return (x, y) => [x, y];
-  const converter = openConverter(crs);
+export function createProjector(crs: Crs, target: Crs | null = null): Projector {
+  if (target === null ? isLonLat(crs) : isSameCrs(crs, target)) return (x, y) => [x, y];
+  if (target !== null && target.proj4 === null) {
+    throw new UnsupportedError(
+      `Cannot go to CRS "${target.name}": its definition is not known. Choose another one.`,
+      {
+        feature: `CRS ${target.name}`,
+        hint: 'choose another CRS for the polygons',
+      },
+    );
+  }
+  const converter = openConverter(crs, target);
   return (x, y) => {
     if (!Number.isFinite(x) || !Number.isFinite(y)) return [Number.NaN, Number.NaN];
     const p = converter.forward({ x, y });
@@ -34,7 +51,7 @@ export function createProjector(crs: Crs): Projector {
  */
 export function createUnprojector(crs: Crs): (longitude: number, latitude: number) => [x: number, y: number] {
   if (isLonLat(crs)) return (longitude, latitude) => [longitude, latitude];
-  const converter = openConverter(crs);
+  const converter = openConverter(crs, null);
   return (longitude, latitude) => {
     if (!Number.isFinite(longitude) || !Number.isFinite(latitude)) return [Number.NaN, Number.NaN];
     const p = converter.inverse({ x: longitude, y: latitude });
@@ -44,7 +61,7 @@ export function createUnprojector(crs: Crs): (longitude: number, latitude: numbe
 
 type Way = (p: { x: number; y: number }) => { x: number; y: number };
 
-function openConverter(crs: Crs): { forward: Way; inverse: Way } {
+function openConverter(crs: Crs, target: Crs | null): { forward: Way; inverse: Way } {
   const hint =
     'reproject it first, e.g. with gdalwarp -t_srs EPSG:4326, or leave the polygons out (--no-vector)';
   const refuse = (why: string, cause?: unknown) =>
@@ -58,7 +75,7 @@ function openConverter(crs: Crs): { forward: Way; inverse: Way } {
     );
   if (crs.proj4 === null) throw refuse('its definition is not known');
   try {
-    return proj4(crs.proj4, 'WGS84');
+    return proj4(crs.proj4, target?.proj4 ?? 'WGS84');
   } catch (cause) {
     throw refuse(`the definition "${crs.proj4}" is not understood`, cause);
   }

@@ -1,205 +1,100 @@
-import { type CoverageGeometry, coverageSpace } from '../core/coverage.ts';
+import { type CoverageGeometry, type CoverageSpace, coverageSpace } from '../core/coverage.ts';
+import { isFrustumError, UnsupportedError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
-import { M2_PER_Q_DEGREE, meanQ, Q_POLE } from './authalic.ts';
-import { closeRings } from './close-rings.ts';
-import { cutAtAntimeridian } from './cut-antimeridian.ts';
 import type { Face } from './face.ts';
-import { grow } from './grow.ts';
-import { type CornerLocator, createCornerLocator } from './locate-corners.ts';
+import { createCornerLocator } from './locate-corners.ts';
+import { isLonLat } from './reproject.ts';
+import { createLonLatShaper, type LonLatShape } from './shape-lonlat.ts';
+import { createPixelShaper, createProjectedShaper } from './shape-plane.ts';
 
-/** A face on the ground. */
+/** A face on the map, and its measures. */
 export interface FaceShape {
-  readonly geometry: CoverageGeometry;
+  /** One a space that was asked for, in that order. */
+  readonly geometries: readonly CoverageGeometry[];
   /** Square metres on the WGS 84 ellipsoid; `null` without georeferencing. */
   readonly areaM2: number | null;
+  /** Metres along all rings, geodesic from point to point; `null` without georeferencing. */
+  readonly perimeterM: number | null;
 }
 
 /**
- * How faces of this grid become geometries.
- *
- * Coordinates are rounded to 7 decimals of a degree, each corner the same wherever it occurs. The area is that of the
- * pixel-exact rings before rounding, on the ellipsoid: the integral of the authalic function along edges that are
- * straight in longitude and latitude. For a raster in degrees that is exactly the sum of its pixels' areas; areas of
- * neighbours add up, since both integrate over the same edges.
- * @throws UnsupportedError if the grid's CRS has no known way to longitude and latitude.
+ * How faces of this grid become geometries in the given spaces. Area and perimeter are those on the ellipsoid, whatever
+ * the space; they are `null` where the grid has no georeferencing, or no known way to longitude and latitude.
+ * @param scale units of the faces' points in a pixel
+ * @throws UnsupportedError if there is no known way to a space.
  */
-export function createFaceShaper(grid: Grid): (face: Face) => FaceShape {
-  if (coverageSpace(grid) === 'pixel') return shapeInPixels;
-  const walker = new RingWalker(createCornerLocator(grid));
-  return (face) => walker.shape(face);
+export function createFaceShaper(
+  grid: Grid,
+  spaces: readonly CoverageSpace[],
+  scale = 1,
+): (face: Face) => FaceShape {
+  const measure = coverageSpace(grid).kind === 'pixel' ? null : createMeasurer(grid, spaces, scale);
+  let measured: LonLatShape | null = null;
+  const shapers = spaces.map((space): ((face: Face) => CoverageGeometry) => {
+    if (space.kind === 'pixel') return createPixelShaper(scale);
+    if (coverageSpace(grid).kind === 'pixel') {
+      throw new UnsupportedError(
+        'The scene has no georeferencing: its polygons can be written in pixels only.',
+        {
+          feature: 'a coordinate system for a scene without georeferencing',
+          hint: 'leave the coordinate system out',
+        },
+      );
+    }
+    if (space.kind === 'wgs84' || isLonLat(space.crs)) return () => measured!.geometry;
+    if (space.crs.kind === 'projected') return createProjectedShaper(grid, space.crs, scale);
+    const shape = createLonLatShaper(createCornerLocator(grid, scale, space.crs));
+    return (face) => shape(face).geometry;
+  });
+  return (face) => {
+    measured = measure === null ? null : measure(face);
+    return {
+      geometries: shapers.map((shape) => shape(face)),
+      areaM2: measured?.areaM2 ?? null,
+      perimeterM: measured?.perimeterM ?? null,
+    };
+  };
 }
 
-function shapeInPixels(face: Face): FaceShape {
-  const { points, ringCount, ringEnds } = face;
-  const coordinates = new Float64Array(2 * (ringEnds[ringCount - 1]! + ringCount));
-  const ends: number[] = [];
+/** Longitude and latitude; `null` where there is no way to them and no space needs them. */
+function createMeasurer(
+  grid: Grid,
+  spaces: readonly CoverageSpace[],
+  scale: number,
+): ((face: Face) => LonLatShape) | null {
+  try {
+    return createLonLatShaper(createCornerLocator(grid, scale));
+  } catch (error) {
+    const needed = spaces.some(
+      (space) => space.kind === 'wgs84' || (space.kind === 'crs' && isLonLat(space.crs)),
+    );
+    if (needed || !(isFrustumError(error) && error.tag === 'UnsupportedError')) throw error;
+    return null;
+  }
+}
+
+/** Several shapes as one: a feature of more than one polygon. */
+export function mergeShapes(shapes: readonly FaceShape[]): FaceShape {
+  if (shapes.length === 1) return shapes[0]!;
+  const sum = (p: number | null, q: number | null) => (p === null || q === null ? null : p + q);
+  return {
+    geometries: shapes[0]!.geometries.map((_, i) => mergeGeometries(shapes.map((s) => s.geometries[i]!))),
+    areaM2: shapes.map((s) => s.areaM2).reduce(sum),
+    perimeterM: shapes.map((s) => s.perimeterM).reduce(sum),
+  };
+}
+
+function mergeGeometries(parts: readonly CoverageGeometry[]): CoverageGeometry {
+  const coordinates = new Float64Array(parts.reduce((n, p) => n + p.coordinates.length, 0));
+  const ringEnds: number[] = [];
+  const polygonEnds: number[] = [];
   let at = 0;
-  for (let r = 0, i = 0; r < ringCount; r++) {
-    const start = at;
-    for (; i < ringEnds[r]!; i++) {
-      coordinates[at++] = points[2 * i]!;
-      coordinates[at++] = 0 - points[2 * i + 1]!;
-    }
-    coordinates[at++] = coordinates[start]!;
-    coordinates[at++] = coordinates[start + 1]!;
-    ends.push(at / 2);
+  for (const part of parts) {
+    const rings = ringEnds.length;
+    coordinates.set(part.coordinates, at);
+    for (const end of part.ringEnds) ringEnds.push(at / 2 + end);
+    for (const end of part.polygonEnds) polygonEnds.push(rings + end);
+    at += part.coordinates.length;
   }
-  return { geometry: { coordinates, ringEnds: ends, polygonEnds: [ringCount] }, areaM2: null };
+  return { coordinates, ringEnds, polygonEnds };
 }
-
-/** Walks a face's rings on the ground; its buffers serve one face after the other. */
-class RingWalker {
-  private readonly locator: CornerLocator;
-  /** x, y of all rings in whole units of a degree, unwrapped along each ring; no closing points. */
-  private units = new Float64Array(1024);
-  private at = 0;
-  /** Multiple of 360 degrees that unwraps the longitude at hand. */
-  private turns = 0;
-  private started = false;
-  private longitude = 0;
-  private latitude = 0;
-  private q = 0;
-  /** 1 or -1 if the last point is that pole, so that the next longitude is reached by going round it. */
-  private pole = 0;
-  /** Integral of q along the rings so far, over degrees of longitude. */
-  private integral = 0;
-
-  constructor(locator: CornerLocator) {
-    this.locator = locator;
-  }
-
-  shape(face: Face): FaceShape {
-    const { unitsPerDegree } = this.locator;
-    const world = 360 * unitsPerDegree;
-    const starts: number[] = [];
-    const windings: number[] = [];
-    this.at = 0;
-    this.integral = 0;
-    let winding = 0;
-    let cut = false;
-    for (let r = 0; r < face.ringCount; r++) {
-      starts.push(this.at);
-      windings.push(this.walkRing(face, r === 0 ? 0 : face.ringEnds[r - 1]!, face.ringEnds[r]!));
-      winding += windings[r]!;
-      cut ||= windings[r] !== 0 || !this.shiftHome(starts[r]!, world);
-    }
-    // A face round a pole is bounded by it too: the rings alone do not close in longitude and latitude.
-    const areaM2 = (Math.abs(winding) * 360 * Q_POLE - this.integral) * M2_PER_Q_DEGREE;
-    const rings = starts.map((start, r) => this.units.subarray(start, starts[r + 1] ?? this.at));
-    const geometry = cut
-      ? cutAtAntimeridian(rings, windings, unitsPerDegree)
-      : closeRings(rings, [rings.length], unitsPerDegree);
-    return { geometry, areaM2 };
-  }
-
-  /** @returns how often the ring goes round the Earth eastwards: 0, or 1 or -1 if it has a pole on one side. */
-  private walkRing(face: Face, from: number, to: number): number {
-    const { points } = face;
-    const { mirrored } = this.locator;
-    const n = to - from;
-    // A ring may not begin at a pole, which has no longitude of its own.
-    let first = from;
-    this.locator.locate(points[2 * first]!, points[2 * first + 1]!);
-    if (!this.locator.continuous && Math.abs(this.locator.latitude) > POLAR) first++;
-    this.started = false;
-    this.turns = 0;
-    this.pole = 0;
-    let x = points[2 * first]!;
-    let y = points[2 * first + 1]!;
-    this.visit(x, y);
-    const startLongitude = this.longitude;
-    for (let i = 1; i <= n; i++) {
-      const k = 2 * (from + ((mirrored ? first - from + n - i : first - from + i) % n));
-      const nextX = points[k]!;
-      const nextY = points[k + 1]!;
-      this.visitLattice(x, y, nextX, nextY);
-      this.visit(nextX, nextY);
-      x = nextX;
-      y = nextY;
-    }
-    this.at -= 2; // the first point again
-    return Math.round((this.longitude - startLongitude) / 360);
-  }
-
-  /** The extra points of a border between two corners: where it passes lattice columns or rows. */
-  private visitLattice(x1: number, y1: number, x2: number, y2: number): void {
-    const step = this.locator.latticeStep;
-    if (step === 0 || Math.abs(x2 - x1) + Math.abs(y2 - y1) < 2) return;
-    if (y1 === y2) {
-      if (x1 < x2) for (let x = x1 - (x1 % step) + step; x < x2; x += step) this.visit(x, y1);
-      else for (let x = x1 - 1 - ((x1 - 1) % step); x > x2; x -= step) this.visit(x, y1);
-    } else if (y1 < y2) {
-      for (let y = y1 - (y1 % step) + step; y < y2; y += step) this.visit(x1, y);
-    } else {
-      for (let y = y1 - 1 - ((y1 - 1) % step); y > y2; y -= step) this.visit(x1, y);
-    }
-  }
-
-  private visit(column: number, row: number): void {
-    const { locator } = this;
-    const { unitsPerDegree, continuous } = locator;
-    locator.locate(column, row);
-    const { latitude, q } = locator;
-    if (!continuous && Math.abs(latitude) > POLAR) {
-      this.pole = Math.sign(latitude);
-      this.putPole(this.longitude, this.units[this.at - 2]!);
-      return;
-    }
-    let longitude = locator.longitude;
-    if (!continuous && this.started) {
-      // Half the world apart in longitude: the border between the two corners leads over the pole.
-      const apart = Math.abs(longitude - this.longitude) % 360;
-      if (this.pole === 0 && Math.abs(apart - 180) < 1e-9) {
-        this.pole = Math.sign(latitude);
-        this.putPole(this.longitude, this.units[this.at - 2]!);
-      }
-      let low = this.longitude - 180;
-      // The face is on the left: it is passed westwards at the north pole, eastwards at the south pole.
-      if (this.pole !== 0) low = this.pole > 0 ? this.longitude - 360 : this.longitude;
-      const turns = Math.ceil((low - longitude) / 360);
-      longitude += 360 * turns;
-      this.turns = turns;
-    }
-    // Rounded before it is unwrapped, so that a corner is the same point on each side of the antimeridian.
-    const x = Math.round(locator.longitude * unitsPerDegree) + 360 * this.turns * unitsPerDegree;
-    if (this.pole !== 0) this.putPole(longitude, x);
-    this.pole = 0;
-    this.put(longitude, x, latitude, q);
-  }
-
-  private putPole(longitude: number, x: number): void {
-    this.put(longitude, x, this.pole * 90, this.pole * Q_POLE);
-  }
-
-  private put(longitude: number, x: number, latitude: number, q: number): void {
-    if (this.started) {
-      this.integral += (longitude - this.longitude) * meanQ(this.latitude, this.q, latitude, q);
-    }
-    this.started = true;
-    this.longitude = longitude;
-    this.latitude = latitude;
-    this.q = q;
-    if (this.at + 2 > this.units.length) this.units = grow(this.units, this.at + 2);
-    this.units[this.at++] = x;
-    this.units[this.at++] = Math.round(latitude * this.locator.unitsPerDegree);
-  }
-
-  /** Moves the last ring by whole worlds into -180..180. @returns false if it does not fit there in one piece. */
-  private shiftHome(start: number, world: number): boolean {
-    const { units } = this;
-    let low = units[start]!;
-    let high = low;
-    for (let i = start + 2; i < this.at; i += 2) {
-      const x = units[i]!;
-      if (x < low) low = x;
-      else if (x > high) high = x;
-    }
-    const shift = Math.floor((low + world / 2) / world) * world;
-    if (high > shift + world / 2) return false;
-    if (shift !== 0) for (let i = start; i < this.at; i += 2) units[i]! -= shift;
-    return true;
-  }
-}
-
-/** Latitudes nearer to a pole than this are the pole. */
-const POLAR = 90 - 1e-9;

@@ -1,16 +1,21 @@
 import type { LandCoverClass } from '../core/classes.ts';
-import type { CoverageFeature } from '../core/coverage.ts';
+import { type CoverageFeature, type CoverageSpace, coverageSpace } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ClassRows } from '../core/raster.ts';
 import type { Face } from './face.ts';
+import { type Generalisation, isGeneralised } from './generalisation.ts';
+import { createCoverageGeneraliser, type GeneralisationSummary } from './generalise-coverage.ts';
+import { createFeatureMaker } from './make-features.ts';
 import { createFaceShaper } from './shape-face.ts';
-import { type ClassTotal, createClassTotals } from './total-classes.ts';
+import type { ClassTotal } from './total-classes.ts';
 import { createFaceTracer, type TraceCounts } from './trace-faces.ts';
 
 /** What a finished coverage holds. */
 export interface CoverageSummary extends TraceCounts {
   /** One entry a class that occurs, by class id. */
   readonly classes: readonly ClassTotal[];
+  /** Absent where polygons are those of the pixels. */
+  readonly generalisation?: GeneralisationSummary;
 }
 
 export interface CoverageTracer {
@@ -27,42 +32,28 @@ export interface CoverageTracer {
   finish(): CoverageSummary;
 }
 
-/** The colour of class values that the list of classes does not know; they are called `class N`. */
-export const UNKNOWN_COLOR = '#808080';
-
 /**
  * Traces class rows into coverage features, in push form. Rows may come in blocks of any size; features, their order
  * and their bytes do not depend on it.
- * @throws UnsupportedError if the grid's CRS has no known way to longitude and latitude.
+ * @param options.spaces what coordinates features get: each feature is handed out once a space. One unless told: longitude
+ *   and latitude, or pixels for a grid without georeferencing.
+ * @throws UnsupportedError if the grid's CRS has no known way to a space.
  */
 export function createCoverageTracer(options: {
   readonly grid: Grid;
   readonly classes: readonly LandCoverClass[];
-  readonly onFeature: (feature: CoverageFeature) => void;
+  readonly spaces?: readonly CoverageSpace[];
+  readonly onFeature: (feature: CoverageFeature, space: number) => void;
 }): CoverageTracer {
   const { grid, classes, onFeature } = options;
-  const shapeFace = createFaceShaper(grid);
-  const byId = new Map(classes.map((c) => [c.id, c]));
-  const totals = createClassTotals();
+  const shapeFace = createFaceShaper(grid, options.spaces ?? [coverageSpace(grid)]);
+  const maker = createFeatureMaker(classes);
   let hasConfidence = false;
   const tracer = createFaceTracer(grid.width, (face: Face) => {
-    const { id, classId, pixelCount, touchesEdge } = face;
-    const { name, color } = byId.get(classId) ?? { name: `class ${classId}`, color: UNKNOWN_COLOR };
-    const { geometry, areaM2 } = shapeFace(face);
+    const { id, classId, pixelCount, leastConfidence, touchesEdge } = face;
     const confidenceSum = hasConfidence ? face.confidenceSum : null;
-    const feature: CoverageFeature = {
-      id,
-      classId,
-      className: name,
-      color,
-      pixelCount,
-      areaM2,
-      meanConfidence: confidenceSum === null ? null : confidenceSum / pixelCount,
-      touchesEdge,
-      geometry,
-    };
-    totals.add(feature, confidenceSum);
-    onFeature(feature);
+    const facts = { id, classId, pixelCount, confidenceSum, leastConfidence, touchesEdge, belowMmu: false };
+    maker.make(facts, shapeFace(face)).forEach(onFeature);
   });
   return {
     pushRows(rows, confidence, rowCount) {
@@ -74,7 +65,7 @@ export function createCoverageTracer(options: {
       if (counts.rows !== grid.height) {
         throw new RangeError(`expected ${grid.height} rows of the grid, got ${counts.rows}`);
       }
-      return { ...counts, classes: totals.list() };
+      return { ...counts, classes: maker.totals() };
     },
   };
 }
@@ -99,16 +90,29 @@ export function* sliceRows(rows: ClassRows, width: number): Generator<ClassRows>
 }
 
 /**
- * Traces class rows into coverage features, in pull form: the rows are read only as fast as features are taken.
- * @throws TopologyError, UnsupportedError, and what `rows` throws
+ * Traces class rows into coverage features, in pull form: the rows are read only as fast as features are taken. With a
+ * generalisation all rows are read first.
+ * @throws TopologyError, UnsupportedError, ConfigError, and what `rows` throws
  */
 export async function* traceCoverage(
   rows: AsyncIterable<ClassRows>,
   grid: Grid,
   classes: readonly LandCoverClass[],
+  options: { readonly generalisation?: Generalisation; readonly space?: CoverageSpace } = {},
 ): AsyncGenerator<CoverageFeature, CoverageSummary> {
+  const { generalisation, space = coverageSpace(grid) } = options;
+  if (generalisation !== undefined && isGeneralised(generalisation)) {
+    const generaliser = createCoverageGeneraliser({ grid, classes, generalisation, spaces: [space] });
+    for await (const { classes: codes, confidence, rowCount } of rows) {
+      generaliser.pushRows(codes, confidence, rowCount);
+    }
+    const coverage = generaliser.finish();
+    for (const [feature] of coverage.features()) yield feature!;
+    return coverage.summary();
+  }
   let ready: CoverageFeature[] = [];
-  const tracer = createCoverageTracer({ grid, classes, onFeature: (feature) => ready.push(feature) });
+  const onFeature = (feature: CoverageFeature) => void ready.push(feature);
+  const tracer = createCoverageTracer({ grid, classes, spaces: [space], onFeature });
   for await (const block of rows) {
     for (const slice of sliceRows(block, grid.width)) {
       tracer.pushRows(slice.classes, slice.confidence, slice.rowCount);

@@ -18,10 +18,9 @@ function hash(a: number, b: number, c: number): number {
   return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }
 
-/** Writes the raster as raw bytes with an ENVI header, which GDAL reads as it stands. The same bytes for the same spec. */
-export function writeClassNoise(path: string, spec: NoiseSpec): void {
+/** The raster's rows, one after the other in one buffer. The same bytes for the same spec. */
+export function* noiseRows(spec: NoiseSpec): Generator<Uint8Array> {
   const { width, height, kinds, cell, speckle } = spec;
-  const file = openSync(path, 'w');
   const columns = Math.ceil(width / cell) + 2;
   const lattice = (row: number) =>
     Array.from({ length: kinds }, (_, k) =>
@@ -50,8 +49,15 @@ export function writeClassNoise(path: string, spec: NoiseSpec): void {
       }
       if (speckle > 0 && hash(x, y, 77) < speckle) row[x] = Math.floor(hash(x, y, 78) * kinds);
     }
-    writeSync(file, row);
+    yield row;
   }
+}
+
+/** Writes the raster as raw bytes with an ENVI header, which GDAL reads as it stands. */
+export function writeClassNoise(path: string, spec: NoiseSpec): void {
+  const { width, height } = spec;
+  const file = openSync(path, 'w');
+  for (const row of noiseRows(spec)) writeSync(file, row);
   closeSync(file);
   const header = `ENVI\nsamples = ${width}\nlines = ${height}\nbands = 1\nheader offset = 0\nfile type = ENVI Standard\ndata type = 1\ninterleave = bsq\nbyte order = 0\n`;
   const side = openSync(`${path}.hdr`, 'w');

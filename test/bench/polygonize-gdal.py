@@ -1,5 +1,6 @@
-"""One run of GDALPolygonize: RASTER [OUTPUT], into memory or into newline-delimited GeoJSON. Prints JSON."""
+"""One run of GDALPolygonize: RASTER [OUTPUT], into memory or into a file in the format of its ending. Prints JSON."""
 import json
+import os
 import resource
 import sys
 import time
@@ -14,13 +15,20 @@ source = gdal.Open(sys.argv[1])
 output = sys.argv[2] if len(sys.argv) > 2 else None
 before = resource.getrusage(resource.RUSAGE_SELF)
 started = time.perf_counter()
-target = ogr.GetDriverByName("GeoJSONSeq" if output else "Memory").CreateDataSource(output or "memory")
+drivers = {".geojsonl": "GeoJSONSeq", ".fgb": "FlatGeobuf", ".gpkg": "GPKG"}
+driver = ogr.GetDriverByName(drivers[os.path.splitext(output)[1]] if output else "Memory")
+target = driver.CreateDataSource(output or "memory")
 layer = target.CreateLayer("out", None, ogr.wkbPolygon)
 layer.CreateField(ogr.FieldDefn("class_id", ogr.OFTInteger))
+# Without one transaction around all, each feature of a GeoPackage would be one of its own.
+if target.TestCapability(ogr.ODsCTransactions):
+    target.StartTransaction()
 gdal.Polygonize(source.GetRasterBand(1), None, layer, 0)
 count = -1 if output else layer.GetFeatureCount()
 del layer
 if output:
+    if target.TestCapability(ogr.ODsCTransactions):
+        target.CommitTransaction()
     del target
 wall = time.perf_counter() - started
 after = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,11 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { openGeoJsonSeqSink } from '../../src/sink/geojson-seq.ts';
+import { coverageSpace } from '../../src/core/coverage.ts';
+import { openVectorSink } from '../../src/sink/vector-formats.ts';
 import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
 import { createFaceTracer } from '../../src/vectorize/trace-faces.ts';
 
 /**
- * One run of Frustum in a process of its own: `RASTER WIDTH HEIGHT [OUTPUT]`, counting only or into newline-delimited
- * GeoJSON. Prints what it counted and took as JSON.
+ * One run of Frustum in a process of its own: `RASTER WIDTH HEIGHT [OUTPUT]`, counting only or into a file,
+ * in the format of its ending. Prints what it counted and took as JSON.
  */
 const [raster, w, h, output] = process.argv.slice(2);
 const [width, height] = [Number(w), Number(h)];
@@ -32,7 +33,7 @@ async function run(): Promise<{ polygons: number; points: number }> {
     }
     const grid = { width, height, transform: null, crs: null };
     const classes = Array.from({ length: 25 }, (_, id) => ({ id, name: `class ${id}`, color: '#808080' }));
-    const sinks = [await openGeoJsonSeqSink({ path: output, grid })];
+    const sinks = [await openVectorSink({ path: output, space: coverageSpace(grid), classes })];
     const writer = createCoverageWriter({ grid, classes, sinks, withConfidence: false });
     for (let y = 0; y < height; y += ROWS) {
       const rowCount = Math.min(ROWS, height - y);
@@ -45,6 +46,8 @@ async function run(): Promise<{ polygons: number; points: number }> {
   }
 }
 
+// Code is loaded and compiled before the clock starts, as GDAL's is.
+if (output !== undefined) await (await openVectorSink({ path: output, space: { kind: 'pixel' } })).abort();
 const cpu = process.cpuUsage();
 const started = performance.now();
 const counts = await run();

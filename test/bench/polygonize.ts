@@ -1,16 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testPython } from '../support/python.ts';
 import { type NoiseSpec, writeClassNoise } from './class-noise.ts';
 
 /**
  * Polygonizing side by side with GDALPolygonize, run by run in turns, each in a process of its own:
  *
- *     npx tsx test/bench/polygonize.ts [--rounds N] [--only NAME] [--large] [--python PYTHON]
+ *     npx tsx test/bench/polygonize.ts [--rounds N] [--only NAME] [--large] [--python PYTHON] [--newest PYTHON]
  *
- * `--python` names an interpreter whose `osgeo` is the GDAL to compare with. Prints medians and the ratios
+ * `--python` names an interpreter whose `osgeo` is the GDAL to compare with; `--newest` one with rasterio, whose wheel brings
+ * a newer GDAL (the tests' own environment unless told; left out where it is missing). That one gets the whole raster as an
+ * array, which its memory shows. Prints medians and the ratios
  * GDAL : Frustum; nothing is asserted, for the machine decides.
  */
 const CASES: readonly NoiseSpec[] = [
@@ -43,6 +46,7 @@ const option = (name: string) => {
 };
 const rounds = Number(option('--rounds') ?? 3);
 const python = option('--python') ?? '/usr/bin/python3';
+const newest = option('--newest') ?? testPython;
 const only = option('--only');
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -61,9 +65,15 @@ try {
       const file = sink.startsWith('newline');
       const ours: Run[] = [];
       const theirs: Run[] = [];
+      const latest: Run[] = [];
       const sizes: number[] = [];
       for (let round = 0; round < rounds; round++) {
-        for (const who of round % 2 === 0 ? ['ours', 'gdal'] : ['gdal', 'ours']) {
+        const turns = ['ours', 'gdal', ...(!file && existsSync(newest) ? ['newest'] : [])];
+        for (const who of round % 2 === 0 ? turns : turns.reverse()) {
+          if (who === 'newest') {
+            latest.push(run(newest, [here('./polygonize-rasterio.py'), raster]));
+            continue;
+          }
           const out = join(folder, `${who}.geojsonl`);
           const target = file ? [out] : [];
           if (who === 'ours') {
@@ -90,6 +100,9 @@ try {
         const [a, b] = [median(ours, field), median(theirs, field)];
         const all = (runs: readonly Run[]) => runs.map((r) => r[field].toFixed(2)).join(' ');
         print(`  ${field.padEnd(6)} Frustum ${all(ours)}  GDAL ${all(theirs)}  ratio ${(b / a).toFixed(2)}`);
+        if (latest.length === 0) continue;
+        const c = median(latest, field);
+        print(`         GDAL ${latest[0]!.version} (rasterio) ${all(latest)}  ratio ${(c / a).toFixed(2)}`);
       }
       if (file) print(`  files of ${Math.min(...sizes).toFixed(1)} to ${Math.max(...sizes).toFixed(1)} MB`);
     }

@@ -62,6 +62,7 @@ describe('a converted model', () => {
       'long.onnx',
       'manifest.json',
       'short.onnx',
+      'stac-item.json',
     ]);
     const written = JSON.parse(await readFile(path.join(outDir, 'manifest.json'), 'utf8'));
     expect(modelManifestSchema.parse(written)).toEqual(manifest);
@@ -251,6 +252,7 @@ describe('what may go wrong', () => {
       'long.onnx',
       'manifest.json',
       'short.onnx',
+      'stac-item.json',
     ]);
     expect(await sha256(path.join(outDir, 'local.onnx'))).toBe(manifest.graphs.local.sha256);
   });
@@ -277,6 +279,7 @@ describe('what may go wrong', () => {
       'long.onnx',
       'manifest.json',
       'short.onnx',
+      'stac-item.json',
     ]);
     expect(await sha256(path.join(outDir, 'local.onnx'))).toBe(manifest.graphs.local.sha256);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { CoverageFeature } from '../../src/core/coverage.ts';
+import { type CoverageFeature, coverageSpace } from '../../src/core/coverage.ts';
 import type { Grid } from '../../src/core/grid.ts';
 import { openGeoJsonSink } from '../../src/sink/geojson.ts';
 import { openGeoJsonSeqSink } from '../../src/sink/geojson-seq.ts';
@@ -45,8 +45,11 @@ function feature(
     color: '#cc6677',
     pixelCount: 7,
     areaM2: 1234.56789,
+    perimeterM: 150.12345,
     meanConfidence: 200.25,
+    minConfidence: 17,
     touchesEdge: false,
+    belowMmu: false,
     geometry: { coordinates: Float64Array.from(flat), ringEnds, polygonEnds },
     ...more,
   };
@@ -64,14 +67,16 @@ const hole = (x: number, y: number, size: number) => square(x, y, size).reverse(
 const simple = feature(3, [[square(10, 50)]]);
 const withHole = feature(2_500_000_017, [[square(10, 50, 4), hole(11, 51, 1.5)]], {
   areaM2: null,
+  perimeterM: null,
   meanConfidence: null,
+  minConfidence: null,
 });
 const cut = feature(4, [[square(179, -1)], [square(-180, -1)]], { touchesEdge: true });
 
 async function write(name: string, grid: Grid, features: CoverageFeature[]): Promise<string> {
   const path = join(folder, name);
   const open = name.endsWith('l') ? openGeoJsonSeqSink : openGeoJsonSink;
-  const sink = await open({ path, grid });
+  const sink = await open({ path, space: coverageSpace(grid) });
   for (const f of features) await sink.write(f);
   await sink.close();
   expect(sink.path).toBe(path);
@@ -85,7 +90,9 @@ const properties = {
   color: '#cc6677',
   pixel_count: 7,
   area_m2: 1234.568,
+  perimeter_m: 150.123,
   mean_confidence: 200.3,
+  min_confidence: 17,
   touches_edge: false,
 };
 
@@ -99,7 +106,14 @@ describe('GeoJSON', () => {
         {
           type: 'Feature',
           id: 2_500_000_017,
-          properties: { ...properties, id: 2_500_000_017, area_m2: null, mean_confidence: null },
+          properties: {
+            ...properties,
+            id: 2_500_000_017,
+            area_m2: null,
+            perimeter_m: null,
+            mean_confidence: null,
+            min_confidence: null,
+          },
           geometry: { type: 'Polygon', coordinates: [square(10, 50, 4), hole(11, 51, 1.5)] },
         },
       ],
@@ -111,7 +125,7 @@ describe('GeoJSON', () => {
     const path = join(folder, 'b.geojson');
     const sink = await openGeoJsonSink({
       path,
-      grid: lonLatGrid,
+      space: { kind: 'wgs84' },
       name: 'S\u00e3o "Paulo"',
       metadata: { model: 'm-1' },
     });
@@ -173,7 +187,7 @@ describe('GeoJSON', () => {
 describe('a file of features', () => {
   it('is not there before it is closed, and never after an abort', async () => {
     const own = mkdtempSync(join(folder, 'abort-'));
-    const sink = await openGeoJsonSink({ path: join(own, 'x.geojson'), grid: lonLatGrid });
+    const sink = await openGeoJsonSink({ path: join(own, 'x.geojson'), space: { kind: 'wgs84' } });
     await sink.write(simple);
     expect(readdirSync(own)).not.toContain('x.geojson');
     await sink.abort();
@@ -183,7 +197,7 @@ describe('a file of features', () => {
 
   it('is whole but not yet there when finished, and closing it then changes no byte', async () => {
     const own = mkdtempSync(join(folder, 'finish-'));
-    const sink = await openGeoJsonSink({ path: join(own, 'x.geojson'), grid: lonLatGrid });
+    const sink = await openGeoJsonSink({ path: join(own, 'x.geojson'), space: { kind: 'wgs84' } });
     await sink.write(simple);
     await sink.finish?.();
     expect(readdirSync(own)).not.toContain('x.geojson');
@@ -194,7 +208,7 @@ describe('a file of features', () => {
   it('names its path where it cannot be made', async () => {
     writeFileSync(join(folder, 'file'), '');
     const path = join(folder, 'file', 'x.geojsonl');
-    await expect(openGeoJsonSeqSink({ path, grid: lonLatGrid })).rejects.toMatchObject({
+    await expect(openGeoJsonSeqSink({ path, space: { kind: 'wgs84' } })).rejects.toMatchObject({
       tag: 'SourceError',
       url: path,
     });
@@ -204,7 +218,7 @@ describe('a file of features', () => {
     const disk = mountSmallDisk(4 << 20);
     it.skipIf(disk === null)('fails by name and leaves nothing', async () => {
       const path = join(disk!, 'x.geojson');
-      const sink = await openGeoJsonSink({ path, grid: lonLatGrid });
+      const sink = await openGeoJsonSink({ path, space: { kind: 'wgs84' } });
       const fill = async () => {
         for (let i = 0; i < 100_000; i++) await sink.write({ ...simple, id: i });
         await sink.close();

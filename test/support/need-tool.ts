@@ -5,13 +5,17 @@ const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = {
     '-c',
     'from osgeo import gdal; import osgeo_utils.samples.validate_cloud_optimized_geotiff',
   ],
+  'qgis-python': ['-c', 'import qgis.core'],
 };
-const COMMANDS: Readonly<Record<string, string>> = { 'gdal-python': '/usr/bin/python3' };
+const COMMANDS: Readonly<Record<string, string>> = {
+  'gdal-python': '/usr/bin/python3',
+  'qgis-python': '/usr/bin/python3',
+};
 
 /**
  * Whether an outside tool is there, for `describe.skipIf(!needTool('gdalinfo'))`. Says so when a suite is left out, and
- * throws instead of leaving it out when `FRUSTUM_TEST_ALL=1`. `name` is a command, or `gdal-python` for GDAL's Python
- * modules in the system's Python.
+ * throws instead of leaving it out when `FRUSTUM_TEST_ALL=1`. `name` is a command, or `gdal-python` and
+ * `qgis-python` for the Python modules of GDAL and QGIS in the system's Python.
  */
 export function needTool(name: string): boolean {
   try {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NODATA_CLASS } from '../../src/core/classes.ts';
-import type { CoverageFeature } from '../../src/core/coverage.ts';
+import { type CoverageFeature, coverageSpace } from '../../src/core/coverage.ts';
 import { openGeoJsonSeqSink } from '../../src/sink/geojson-seq.ts';
 import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
 import { needTool } from '../support/need-tool.ts';
@@ -50,7 +50,7 @@ describe.skipIf(!needTool('ogrinfo'))('GEOS through OGR', () => {
     const writer = createCoverageWriter({
       grid,
       classes: CLASSES,
-      sinks: [await openGeoJsonSeqSink({ path, grid })],
+      sinks: [await openGeoJsonSeqSink({ path, space: coverageSpace(grid) })],
       withConfidence: false,
     });
     await writer.writeRows({
@@ -78,7 +78,7 @@ describe('the same bytes', () => {
     const grid = gridOf(raster, LONLAT, northUp(-122, 46, 0.0003));
     const write = async (rowsEach: number): Promise<Buffer> => {
       const path = join(folder, `rows-${rowsEach}.geojsonl`);
-      const sinks = [await openGeoJsonSeqSink({ path, grid })];
+      const sinks = [await openGeoJsonSeqSink({ path, space: coverageSpace(grid) })];
       const writer = createCoverageWriter({ grid, classes: CLASSES, sinks });
       for (let y = 0; y < raster.height; y += rowsEach) {
         const rowCount = Math.min(rowsEach, raster.height - y);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { NODATA_CLASS } from '../../src/core/classes.ts';
-import type { CoverageFeature } from '../../src/core/coverage.ts';
+import type { CoverageFeature, CoverageSpace } from '../../src/core/coverage.ts';
 import type { VectorSink } from '../../src/core/ports.ts';
 import type { ClassRows } from '../../src/core/raster.ts';
 import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
+import { UNKNOWN_COLOR } from '../../src/vectorize/make-features.ts';
 import { createProjector } from '../../src/vectorize/reproject.ts';
-import { createCoverageTracer, traceCoverage, UNKNOWN_COLOR } from '../../src/vectorize/trace-coverage.ts';
+import { createCoverageTracer, traceCoverage } from '../../src/vectorize/trace-coverage.ts';
 import { CLASSES, coverageOf, gridOf, LONLAT, northUp, projected, utm } from './grids.ts';
 import { type Raster, randomRaster, rasterOf, seeded } from './oracle.ts';
 
@@ -28,12 +29,15 @@ const confidenceOf = (raster: Raster) => {
 };
 
 /** A sink that keeps what it gets, and asks to be waited for now and then. */
-function listSink(): VectorSink & { features: CoverageFeature[]; calls: string[] } {
+function listSink(
+  space: CoverageSpace = { kind: 'wgs84' },
+): VectorSink & { features: CoverageFeature[]; calls: string[] } {
   const features: CoverageFeature[] = [];
   const calls: string[] = [];
   let busy = false;
   return {
     path: 'memory',
+    space,
     features,
     calls,
     write(feature) {
@@ -62,7 +66,7 @@ describe('coverage features', () => {
       gridOf(raster, LONLAT, northUp(10, 50, 0.1)),
       confidence,
     );
-    expect(features.map(({ geometry: _, areaM2: __, ...rest }) => rest)).toEqual([
+    expect(features.map(({ geometry: _, areaM2: __, perimeterM: ___, ...rest }) => rest)).toEqual([
       {
         id: 0,
         classId: 0,
@@ -70,7 +74,9 @@ describe('coverage features', () => {
         color: '#117733',
         pixelCount: 3,
         meanConfidence: 70 / 3,
+        minConfidence: 10,
         touchesEdge: true,
+        belowMmu: false,
       },
       {
         id: 6,
@@ -79,7 +85,9 @@ describe('coverage features', () => {
         color: UNKNOWN_COLOR,
         pixelCount: 2,
         meanConfidence: 75,
+        minConfidence: 70,
         touchesEdge: true,
+        belowMmu: false,
       },
       {
         id: 2,
@@ -88,7 +96,9 @@ describe('coverage features', () => {
         color: '#3366aa',
         pixelCount: 3,
         meanConfidence: 60,
+        minConfidence: 30,
         touchesEdge: true,
+        belowMmu: false,
       },
     ]);
     expect(summary).toMatchObject({ rows: 3, faces: 3, validPixels: 8, nodataPixels: 1 });
@@ -103,7 +113,10 @@ describe('coverage features', () => {
   it('have no confidence where none was given', () => {
     const raster = rasterOf('01');
     const { features, summary } = coverageOf(raster, gridOf(raster, null, null));
-    expect(features.map((f) => f.meanConfidence)).toEqual([null, null]);
+    expect(features.map((f) => [f.meanConfidence, f.minConfidence])).toEqual([
+      [null, null],
+      [null, null],
+    ]);
     expect(summary.classes.map((c) => c.meanConfidence)).toEqual([null, null]);
   });
 
@@ -132,7 +145,7 @@ describe('coverage features', () => {
 
   it('do not wait for the end of the raster', async () => {
     const width = 600;
-    const sink = listSink();
+    const sink = listSink({ kind: 'pixel' });
     const grid = { width, height: 1000, transform: null, crs: null };
     const writer = createCoverageWriter({ grid, classes: CLASSES, sinks: [sink], withConfidence: false });
     const bytes = new Uint8Array(width * 500);
@@ -146,7 +159,7 @@ describe('coverage features', () => {
 
   it('leave the sinks open when finished but not closed', async () => {
     const raster = rasterOf('01', '22');
-    const sink = listSink();
+    const sink = listSink({ kind: 'pixel' });
     const writer = createCoverageWriter({
       grid: gridOf(raster, null, null),
       classes: CLASSES,

@@ -1,0 +1,84 @@
+import type { Grid } from '../core/grid.ts';
+import { measurePixel } from '../core/place-pixels.ts';
+import type { SegmentReport } from './segment-report.ts';
+
+interface FactGroup {
+  readonly heading: string;
+  readonly entries: readonly (readonly [name: string, value: string])[];
+}
+
+/** A grid in a few words: size, size of a pixel, CRS. */
+export function placeOf(grid: Grid): string {
+  const { width, height, crs } = grid;
+  const [side] = measurePixel(grid) ?? [];
+  const size = `${width} × ${height} pixels`;
+  if (side === undefined || crs === null) return `${size} · not georeferenced`;
+  const pixel = side * (crs.metresPerUnit ?? 1);
+  const unit = crs.metresPerUnit === null ? '°' : ' m';
+  return `${size} of ${Number(pixel.toPrecision(3))}${unit} · ${crs.name}`;
+}
+
+/** What was run, for people. Nothing that differs between two runs of the same inputs. */
+export function factsOf(report: SegmentReport): FactGroup[] {
+  const { scene, model, config, counts, software } = report;
+  const { stretch } = scene;
+  return [
+    {
+      heading: 'Scene',
+      entries: [
+        ['File', scene.url.replace(/^.*[\\/]/, '')],
+        ['Taken', takenOf(config.taken)],
+        ['Bands', scene.bands.join(', ')],
+        ['Stretch', stretch.kind === 'none' ? 'none' : stretch.kind],
+        ['No data', scene.nodata === null ? (scene.mask ? 'by mask' : 'not marked') : String(scene.nodata)],
+      ],
+    },
+    {
+      heading: 'Model',
+      entries: [
+        ['Name', model.name],
+        ['Distances', model.distances.join(', ')],
+        ['Window', `${model.window} pixels`],
+        ['Parameters', model.parameters.toLocaleString('en-US')],
+        ['Checksum', model.checksum.slice(0, 12)],
+      ],
+    },
+    {
+      heading: 'Settings',
+      entries: [
+        ['Stride', `${config.stride} pixels`],
+        ['Geometry', config.mode],
+        ['Context', config.sampling === 'exact' ? 'full resolution' : 'altitude pyramid'],
+        ['Windows', `${counts.windowsRun + counts.windowsWithoutData}`],
+        ['Without data', `${counts.windowsWithoutData}`],
+      ],
+    },
+    {
+      heading: 'Software',
+      entries: [
+        ['Frustum', software.frustum],
+        ['onnxruntime', software.onnxruntime],
+        ['Node.js', software.node.replace(/^v/, '')],
+        ['Provider', config.provider],
+        ['Run', report.identity.slice(0, 12)],
+      ],
+    },
+  ];
+}
+
+/** How the map came about, in a sentence. */
+export function lineageOf({ scene, model, config, counts }: SegmentReport): string {
+  const windows = counts.windowsRun + counts.windowsWithoutData;
+  const context = config.sampling === 'exact' ? 'full resolution' : 'an altitude pyramid';
+  return (
+    `Land cover of ${scene.url.replace(/^.*[\\/]/, '')}, bands ${scene.bands.join(', ')}, by the SFR-Net model ${model.name}: ` +
+    `${windows} windows of ${model.window} pixels every ${config.stride} pixels, ${config.mode} geometry, context from ${context}.`
+  );
+}
+
+function takenOf(taken: SegmentReport['config']['taken']): string {
+  if (taken.datetime !== null) return taken.datetime;
+  const { start_datetime: start, end_datetime: end } = taken;
+  if (!start.startsWith('1957-10-04')) return `${start} to ${end}`;
+  return end.startsWith('9999') ? 'unknown' : `unknown, before ${end.slice(0, 10)}`;
+}
