@@ -24,7 +24,7 @@ export interface DocumentsOptions {
   readonly report: SegmentReport;
   /** Pixels with data of each confidence, 0 to 255. */
   readonly confidenceCounts: Float64Array;
-  /** Told the path of each file before it is written. */
+  /** Told the path of each file that is in its place. */
   readonly wrote: (path: string) => void;
 }
 
@@ -38,8 +38,8 @@ export async function writeDocuments(options: DocumentsOptions): Promise<OutputR
   const { outDir, report, wrote } = options;
   const write = async (file: string, text: string): Promise<OutputRecord> => {
     const path = join(outDir, file);
-    wrote(path);
     await writeFileAtomic(path, text);
+    wrote(path);
     return (await describeOutputs([path]))[0]!;
   };
   const documents: OutputRecord[] = [];

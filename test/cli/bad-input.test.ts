@@ -262,21 +262,31 @@ describe('segment, given odd but good input', () => {
       true,
     );
     expect(Object.keys(before)).toEqual([
+      'confidence.qml',
       'confidence.tif',
+      'landcover-polygons.sld',
       'landcover.geojson',
       'landcover.geojsonl',
+      'landcover.qml',
+      'landcover.sld',
       'landcover.tif',
       'landcover.tif.aux.xml',
       'preview.png',
+      'report.html',
       'run.json',
+      'stac-item.json',
     ]);
-    expect((await runFrustum(...args, '--no-vector', '--no-preview')).status).toBe(0);
+    expect((await runFrustum(...args, '--no-vector', '--no-preview', '--no-report')).status).toBe(0);
     const after = await read();
     expect(Object.keys(after)).toEqual([
+      'confidence.qml',
       'confidence.tif',
+      'landcover.qml',
+      'landcover.sld',
       'landcover.tif',
       'landcover.tif.aux.xml',
       'run.json',
+      'stac-item.json',
     ]);
     expect(after['landcover.tif']).toBe(before['landcover.tif']);
   });

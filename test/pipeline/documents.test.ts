@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -128,6 +128,13 @@ describe('report.html of a run', () => {
     }
     expect(await readFile(join(dir, 'bare/landcover.qml'), 'utf8')).not.toContain('renderer-v2');
   });
+});
+
+it('a document that cannot be written takes the whole run with it', async () => {
+  const out = join(dir, 'blocked');
+  await mkdir(join(out, 'stac-item.json'), { recursive: true });
+  await expect(map('blocked', { stride: 128, vector: [] })).rejects.toMatchObject({ tag: 'SourceError' });
+  expect(await readdir(out)).toEqual(['stac-item.json']);
 });
 
 describe('seams of a run', () => {
