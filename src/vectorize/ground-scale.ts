@@ -1,4 +1,5 @@
 import { pixelDeterminant } from '../core/affine.ts';
+import { UnsupportedError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import { createPixelPlacer } from '../core/place-pixels.ts';
 import { authalicQ, M2_PER_Q_DEGREE } from './authalic.ts';
@@ -23,7 +24,7 @@ const PLANE_ERROR = 0.01;
  * Measures pixels: those of a raster in degrees exactly on the WGS 84 ellipsoid, row by row. Those of a projected raster
  * on its plane if that is true to 1 % of area at 25 places; otherwise (Web Mercator, say) row by row on the ellipsoid, at
  * the middle column. Without georeferencing a pixel counts as 1 m, and lengths in metres are lengths in pixels.
- * @throws UnsupportedError if the CRS has no known way to longitude and latitude.
+ * @throws UnsupportedError if the CRS has no known way to longitude and latitude, or none for the middle column.
  */
 export function measureGround(grid: Grid): GroundScale {
   const { width, height, transform, crs } = grid;
@@ -61,39 +62,43 @@ export function measureGround(grid: Grid): GroundScale {
     if (worst <= PLANE_ERROR) return constant(across, down, area);
   }
   const middle = Math.floor(width / 2);
-  const shear =
-    transform === null
-      ? sineBetweenSides(toLonLat, middle, Math.floor(height / 2))
-      : Math.abs(pixelDeterminant(transform)) /
-        (Math.hypot(transform.a, transform.d) * Math.hypot(transform.b, transform.e));
   const acrossM = Float64Array.from({ length: height + 1 }, (_, r) => side(middle, r, 1, 0));
   const downM = Float64Array.from({ length: height + 1 }, (_, r) =>
     side(middle, Math.min(r, height - 1), 0, 1),
   );
   const northUp = transform !== null && isLonLat(crs) && transform.b === 0 && transform.d === 0;
   const pixelM2 = Float64Array.from({ length: height }, (_, r) => {
-    if (!northUp) return ((acrossM[r]! + acrossM[r + 1]!) / 2) * downM[r]! * shear;
+    if (!northUp) {
+      const right = side(middle + 1, r, 0, 1);
+      const diagonal = side(middle + 1, r, -1, 1);
+      return triangleArea(acrossM[r]!, downM[r]!, diagonal) + triangleArea(acrossM[r + 1]!, right, diagonal);
+    }
     const [, north] = toLonLat(0, r);
     const [, south] = toLonLat(0, r + 1);
     return Math.abs((authalicQ(north) - authalicQ(south)) * transform.a) * M2_PER_Q_DEGREE;
   });
+  for (const values of [acrossM, downM, pixelM2]) fillGaps(values, crs.name);
   return { acrossM, downM, pixelM2, uniform: false };
 }
 
-/** Sine of the angle between a pixel's sides on the ground: 1 where they are square to each other. */
-function sineBetweenSides(
-  toLonLat: (column: number, row: number) => readonly [number, number],
-  column: number,
-  row: number,
-): number {
-  const [lon, lat] = toLonLat(column, row);
-  const shrink = Math.cos((lat * Math.PI) / 180);
-  const side = (dc: number, dr: number) => {
-    const [lon2, lat2] = toLonLat(column + dc, row + dr);
-    const turn = lon2 - lon - 360 * Math.round((lon2 - lon) / 360);
-    return [turn * shrink, lat2 - lat] as const;
-  };
-  const [across, down] = [side(1, 0), side(0, 1)];
-  const area = Math.abs(across[0] * down[1] - across[1] * down[0]);
-  return area / (Math.hypot(...across) * Math.hypot(...down));
+/** By Heron's formula, the sides in the order in which it loses least (Kahan); 0 for a degenerate triangle. */
+function triangleArea(p: number, q: number, r: number): number {
+  const [a, b, c] = [p, q, r].sort((x, y) => y - x) as [number, number, number];
+  const product = (a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c));
+  return Math.sqrt(product < 0 ? 0 : product) / 4;
+}
+
+/** Rows that have no place, such as those beside a globe's disk, are as large as the nearest row that has one. */
+function fillGaps(values: Float64Array, crs: string): void {
+  const first = values.findIndex(Number.isFinite);
+  if (first === -1) {
+    const hint = 'give sizes in pixels (--mmu 25px), without --simplify';
+    throw new UnsupportedError(
+      `The scene's middle column has no place on the ground in CRS "${crs}", so that its pixels have no size in metres. Instead, ${hint}.`,
+      { feature: 'sizes on the ground outside the domain of the georeferencing', hint },
+    );
+  }
+  values.fill(values[first]!, 0, first);
+  for (let r = first + 1; r < values.length; r++)
+    if (!Number.isFinite(values[r]!)) values[r] = values[r - 1]!;
 }

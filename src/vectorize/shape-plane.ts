@@ -27,10 +27,13 @@ export function createProjectedShaper(
   const placePixel = createPixelPlacer(grid);
   if (placePixel === null || crs === null) throw new RangeError('the grid is not georeferenced');
   const project = createProjector(crs, target);
-  const locate = (column: number, row: number): readonly [number, number] => {
+  const find = (column: number, row: number): readonly [number, number] => {
     const map = placePixel(column, row);
-    const place = map === null ? null : project(map[0], map[1]);
-    if (place !== null && Number.isFinite(place[0]) && Number.isFinite(place[1])) return place;
+    return map === null ? NOWHERE : project(map[0], map[1]);
+  };
+  const locate = (column: number, row: number): readonly [number, number] => {
+    const place = find(column, row);
+    if (Number.isFinite(place[0]) && Number.isFinite(place[1])) return place;
     throw new UnsupportedError(
       `The corner of column ${column} and row ${row} has no place in CRS "${target.name}". Choose a CRS that holds the ` +
         'whole scene, or write longitude and latitude.',
@@ -38,15 +41,20 @@ export function createProjectedShaper(
     );
   };
   const affine = grid.transform !== null && isSameCrs(crs, target);
-  const step = affine ? 0 : straightStep(grid, locate);
-  return createPlaneShaper({ scale, step, mirrored: isMirrored(grid, locate), locate });
+  const step = affine ? 0 : straightStep(grid, find);
+  return createPlaneShaper({ scale, step, mirrored: isMirrored(grid, find), locate });
 }
 
 type Locate = (column: number, row: number) => readonly [x: number, y: number];
 
 const MAX_STEP = 1 << 14;
 
-/** The longest power of two along which rows and columns bend by at most a tenth of a pixel, at 25 places. */
+const NOWHERE = [Number.NaN, Number.NaN] as const;
+
+/**
+ * The longest power of two along which rows and columns bend by at most a tenth of a pixel, at 25 places. Those that have
+ * no place, which may be nodata, do not count.
+ */
 function straightStep({ width, height }: Grid, locate: Locate): number {
   let step = MAX_STEP;
   for (let i = 0; i < 25; i++) {
@@ -59,6 +67,7 @@ function straightStep({ width, height }: Grid, locate: Locate): number {
       const start = locate(c, r);
       const next = locate(c + dc, r + dr);
       const pixel = Math.hypot(next[0] - start[0], next[1] - start[1]);
+      if (!Number.isFinite(pixel)) continue;
       for (; step > 1; step /= 2) {
         if (step / 2 >= longest) continue;
         const end = locate(c + dc * step, r + dr * step);
@@ -76,11 +85,17 @@ function straightStep({ width, height }: Grid, locate: Locate): number {
 
 /** Whether the map shows the image mirrored, so that rings must change their direction. */
 function isMirrored({ width, height }: Grid, locate: Locate): boolean {
-  const [c, r] = [Math.floor((width - 1) / 2), Math.floor((height - 1) / 2)];
-  const here = locate(c, r);
-  const east = locate(c + 1, r);
-  const south = locate(c, r + 1);
-  return (east[0] - here[0]) * (south[1] - here[1]) - (east[1] - here[1]) * (south[0] - here[0]) > 0;
+  // From the centre outwards, to the first of 25 places that the map holds.
+  for (let i = 0; i < 25; i++) {
+    const c = Math.floor(((width - 1) * ((i + 2) % 5)) / 4);
+    const r = Math.floor(((height - 1) * (Math.floor(i / 5 + 2) % 5)) / 4);
+    const here = locate(c, r);
+    const east = locate(c + 1, r);
+    const south = locate(c, r + 1);
+    const turn = (east[0] - here[0]) * (south[1] - here[1]) - (east[1] - here[1]) * (south[0] - here[0]);
+    if (Number.isFinite(turn) && turn !== 0) return turn > 0;
+  }
+  return false;
 }
 
 function createPlaneShaper(options: {

@@ -14,6 +14,7 @@ import { gridOf, LONLAT, northUp, projected, utm } from './grids.ts';
 import { blobs } from './hostile-rasters.ts';
 import { type Case, judgeCoverages } from './judge-coverage.ts';
 import type { Raster } from './oracle.ts';
+import { byCamera, byPoints } from './warps.ts';
 
 const corpus = resolve('../shared/corpus/files');
 
@@ -118,6 +119,23 @@ describe.skipIf(!needPython('shapely'))('generalised coverages on the ground, as
     ],
     ['pixels of three centimetres', (r) => gridOf(r, utm(31), northUp(4e5, 5e6, 0.03)), { kind: 'wgs84' }],
     ['pixels of 5 km', (r) => gridOf(r, utm(31), northUp(3e5, 7e6, 5000)), { kind: 'wgs84' }],
+    [
+      'control points, bent, in degrees',
+      (r) => byPoints(r, utm(31), northUp(4e5, 5e6, 30), 4),
+      { kind: 'wgs84' },
+    ],
+    [
+      'control points, bent, in Lambert',
+      (r) => byPoints(r, utm(31), northUp(4e5, 5e6, 30), 4),
+      { kind: 'crs', crs: lambert },
+    ],
+    [
+      'control points, mirrored, in their own CRS',
+      (r) => byPoints(r, utm(31), { a: 30, b: 0, c: 4e5, d: 0, e: 30, f: 5e6 }, 4),
+      { kind: 'crs', crs: utm(31) },
+    ],
+    ['a camera in degrees', (r) => byCamera(r), { kind: 'wgs84' }],
+    ['a camera in UTM', (r) => byCamera(r), { kind: 'crs', crs: utm(47) }],
     ['a world in degrees', (r) => gridOf(r, LONLAT, northUp(-180, 90, 3)), { kind: 'wgs84' }],
   ])('%s', (_, place, space) => {
     const cases: Case[] = [];
