@@ -125,7 +125,9 @@ function readBase(
   const primeMeridian = Number(parameters.get('pm') ?? 0);
   if (!Number.isFinite(primeMeridian)) return null;
   const shift = parameters.get('towgs84')?.split(',').map(Number) ?? [];
-  const toWgs84 = shift.some((value) => value !== 0) ? [...shift, 0, 0, 0, 0].slice(0, 7) : null;
+  // A code says what its datum is, and readers know better ways from there than the parameters used here.
+  const told = epsg === null && shift.some((value) => value !== 0);
+  const toWgs84 = told ? [...shift, 0, 0, 0, 0].slice(0, 7) : null;
   if (ellipsoid.code === 7030 && primeMeridian === 0 && toWgs84 === null && geographicName === null)
     return WGS84;
   const known = findDatum(epsg, parameters.get('datum'));
