@@ -5,11 +5,12 @@ import { selectFrusta } from '../frustum/select-frusta.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { vectorFileOf } from '../sink/vector-formats.ts';
 import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
-import { identityOf } from './run-record.ts';
+import { identityOf, RUN_FILE } from './run-record.ts';
 import { identifyFile } from './scene-identity.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { FRUSTUM_VERSION } from './version.ts';
@@ -115,10 +116,18 @@ function lastChange({ files }: Scene): number | null {
   return times.includes(null) ? null : Math.max(...(times as number[]));
 }
 
-/** The files that formats and names stand for, each once. */
+/** The files that formats and names stand for, each once; also where file systems do not tell cases apart. */
 function planVectorFiles(names: readonly string[]): string[] {
   const files = names.map((name) => vectorFileOf(name, '--vector'));
-  const twice = files.find((file, i) => files.indexOf(file) !== i);
+  const folded = files.map((file) => file.toLowerCase());
+  const taken = files.find((_, i) => folded[i] === RUN_FILE || folded[i] === STAC_ITEM_FILE);
+  if (taken !== undefined) {
+    throw new ConfigError(`--vector ${taken}: a run writes a file of this name for itself; choose another`, {
+      pointer: '--vector',
+      value: taken,
+    });
+  }
+  const twice = files.find((_, i) => folded.indexOf(folded[i]!) !== i);
   if (twice !== undefined) {
     throw new ConfigError(`--vector names ${twice} twice; name each file once`, {
       pointer: '--vector',

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { LandCoverClass } from '../core/classes.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { VectorSink } from '../core/ports.ts';
@@ -48,14 +49,21 @@ export interface PolygonizeReport extends CoverageSummary {
 export async function polygonize(options: PolygonizeOptions): Promise<PolygonizeReport> {
   const { signal } = options;
   const { outputs, polygons = {}, sieved } = options;
-  const twice = outputs.find((path, i) => outputs.indexOf(path) !== i);
-  if (twice !== undefined) {
-    throw new ConfigError(`--out names ${twice} twice; name each file once`, {
-      pointer: '--out',
-      value: twice,
+  for (const path of outputs) vectorFormatOf(path, '--out');
+  if (sieved !== undefined && !/\.tiff?$/i.test(sieved)) {
+    throw new ConfigError(`--sieved ${sieved}: expected a GeoTIFF, with the ending .tif`, {
+      pointer: '--sieved',
+      value: sieved,
     });
   }
-  for (const path of outputs) vectorFormatOf(path, '--out');
+  const paths = outputs.map((path) => resolve(path));
+  const twice = paths.findIndex((path, i) => paths.indexOf(path) !== i);
+  if (twice !== -1) {
+    throw new ConfigError(`--out names ${outputs[twice]} twice; name each file once`, {
+      pointer: '--out',
+      value: outputs[twice],
+    });
+  }
   await refuseOverwrite([...outputs, ...(sieved === undefined ? [] : [sieved])], [options.raster]);
   const sourceOptions = { ...options.source, ...(signal && { signal }) };
   const raster = await readClassRaster(options.raster, sourceOptions, options.place);

@@ -51,6 +51,8 @@ export function factsOf(report: SegmentReport): FactGroup[] {
         ['Context', config.sampling === 'exact' ? 'full resolution' : 'altitude pyramid'],
         ['Windows', `${counts.windowsRun + counts.windowsWithoutData}`],
         ['Without data', `${counts.windowsWithoutData}`],
+        ['Area', areaOf(report)],
+        ['Polygons', polygonsOf(report) ?? (config.vector.length > 0 ? 'of the pixels' : 'none')],
       ],
     },
     {
@@ -67,13 +69,42 @@ export function factsOf(report: SegmentReport): FactGroup[] {
 }
 
 /** How the map came about, in a sentence. */
-export function lineageOf({ scene, model, config, counts }: SegmentReport): string {
+export function lineageOf(report: SegmentReport): string {
+  const { scene, model, config, counts } = report;
   const windows = counts.windowsRun + counts.windowsWithoutData;
   const context = config.sampling === 'exact' ? 'full resolution' : 'an altitude pyramid';
+  const polygons = polygonsOf(report);
   return (
     `Land cover of ${scene.url.replace(/^.*[\\/]/, '')}, bands ${scene.bands.join(', ')}, by the SFR-Net model ${model.name}: ` +
-    `${windows} windows of ${model.window} pixels every ${config.stride} pixels, ${config.mode} geometry, context from ${context}.`
+    `${windows} windows of ${model.window} pixels every ${config.stride} pixels, ${config.mode} geometry, context from ${context}.` +
+    (report.area === null ? '' : ` Mapped in part: ${areaOf(report)}.`) +
+    (polygons === null ? '' : ` Polygons: ${polygons}.`)
   );
+}
+
+/** Which part of the scene was mapped. */
+function areaOf({ area }: SegmentReport): string {
+  if (area === null) return 'whole scene';
+  const { x, y, width, height } = area.window;
+  return `${area.pixels} pixels in columns ${x} to ${x + width - 1}, rows ${y} to ${y + height - 1}`;
+}
+
+/** How polygons differ from those of the pixels; `null` if they don't. */
+function polygonsOf({ config, scene }: SegmentReport): string | null {
+  const unit = scene.pixelCoordinates || scene.crs === null ? 'pixels' : 'm';
+  const { mmu, connectedness, affinity, simplify, smooth = 0 } = config.polygons;
+  const steps = [
+    ...(connectedness === 8 ? ['joined across corners'] : []),
+    ...(mmu ? [`merged below ${'pixels' in mmu ? `${mmu.pixels} pixels` : `${mmu.areaM2} m²`}`] : []),
+    ...(mmu && affinity ? ['by an affinity table'] : []),
+    ...(simplify
+      ? [
+          `simplified by ${simplify.method === 'dp' ? 'Douglas-Peucker' : 'Visvalingam'}, ${simplify.toleranceM} ${unit}`,
+        ]
+      : []),
+    ...(smooth > 0 ? [`smoothed ${smooth} times`] : []),
+  ];
+  return config.vector.length === 0 || steps.length === 0 ? null : steps.join(', ');
 }
 
 function takenOf(taken: SegmentReport['config']['taken']): string {

@@ -94,6 +94,8 @@ export function describeSegment(parts: ReportParts): SegmentReport {
   const { manifest } = model;
   const { frame, published, rows, columns } = task.plan;
   const windows = rows.length * columns.length;
+  // A class whose every area was merged away has polygons of no area.
+  const noArea = coverage?.classes.some(({ areaM2 }) => areaM2 !== null) ? 0 : null;
   const { name, window, distances, padTo, dtype, scaleEmbeddings, parameters, source } = manifest;
   return {
     format: 'frustum-run',
@@ -141,9 +143,9 @@ export function describeSegment(parts: ReportParts): SegmentReport {
         color,
         pixels,
         share: totals.validPixels === 0 ? 0 : pixels / totals.validPixels,
-        areaM2: total?.areaM2 ?? null,
+        areaM2: total?.areaM2 ?? noArea,
         polygons: coverage === null ? null : (total?.features ?? 0),
-        meanConfidence: total?.meanConfidence ?? (pixels === 0 ? null : totals.confidenceSums[id]! / pixels),
+        meanConfidence: pixels === 0 ? null : totals.confidenceSums[id]! / pixels,
       };
     }),
     confidence: summarizeConfidence(totals.confidenceCounts),

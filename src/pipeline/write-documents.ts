@@ -9,6 +9,7 @@ import { encodePicture } from '../sink/report/encode-picture.ts';
 import { renderReport } from '../sink/report/report-page.ts';
 import { describeItem, STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { titleOf } from './open-outputs.ts';
+import { chooseSpaces } from './polygon-options.ts';
 import { factsOf, lineageOf, placeOf } from './report-facts.ts';
 import { describeOutputs, type OutputRecord } from './run-record.ts';
 import type { SegmentReport } from './segment-report.ts';
@@ -72,6 +73,8 @@ async function itemOf(
   files: readonly OutputRecord[],
 ) {
   const { frustum, onnxruntime, node } = report.software;
+  const { vector, polygons } = report.config;
+  const spaces = await chooseSpaces(vector, grid, polygons.crs);
   const title = titleOf(report.scene.url);
   return describeItem({
     // Scenes of a batch often share a file name; the identity tells them apart.
@@ -82,6 +85,7 @@ async function itemOf(
     classes: report.classes,
     confidenceCounts,
     files,
+    spaces: Object.fromEntries(vector.map((file, i) => [file, spaces[i]!])),
     lineage: lineageOf(report),
     software: { Frustum: frustum, onnxruntime, 'Node.js': node.replace(/^v/, '') },
     model: { name: mlmName(report.model.name), href: await hrefOfModel(outDir, modelDir) },

@@ -52,6 +52,9 @@ describe('frustum segment --vector', () => {
     ['shp', /--vector shp: no vector format has this ending; use .*\.fgb/],
     ['../a.fgb', /--vector \.\.\/a\.fgb: polygons lie in the output folder/],
     ['fgb,fgb', /--vector names landcover\.fgb twice/],
+    ['a.fgb,A.fgb', /--vector names A\.fgb twice/],
+    ['stac-item.json', /--vector stac-item\.json: a run writes a file of this name for itself/],
+    ['Run.json', /--vector Run\.json: a run writes a file of this name for itself/],
     ['', /--vector/],
   ])('refuses %j before anything is written', async (vector, message) => {
     const out = join(dir, 'refused');

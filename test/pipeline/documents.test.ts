@@ -96,6 +96,56 @@ describe('the STAC Item of a run', () => {
   });
 });
 
+describe('a run over a part, generalised, in several coordinate systems', () => {
+  it('says so in its documents; each file of polygons tells its own coordinates', async () => {
+    const part = await map('part', {
+      stride: 128,
+      bboxPx: [37, 51, 297, 291],
+      vector: ['fgb', 'a.b.gpkg', 'a-b.gpkg', 'more.json'],
+      polygons: {
+        mmu: { areaM2: 4000 },
+        simplify: { method: 'vw', toleranceM: 12 },
+        smooth: 2,
+        crs: 'EPSG:3857',
+      },
+    });
+    const partial = await readItem('part/stac-item.json');
+    expect(stacErrors(partial)).toEqual([]);
+    const code = (file: string) =>
+      Object.values(partial.assets).find(({ href }) => href === `./${file}`)?.['proj:code'];
+    expect(partial.properties['proj:code']).toBe('EPSG:32623');
+    expect(code('landcover.fgb')).toBe('EPSG:3857');
+    expect(code('a.b.gpkg')).toBe('EPSG:3857');
+    expect(code('a-b.gpkg')).toBe('EPSG:3857');
+    expect(code('more.json')).toBe('EPSG:4326');
+    expect(partial.assets['more-json']!.type).toBe('application/geo+json');
+    expect(Object.keys(partial.assets)).toHaveLength(part.outputs.length);
+    const merged = partial.assets['landcover-sieved']!['classification:classes'] as object[];
+    expect(merged.some((entry) => 'count' in entry)).toBe(false);
+    expect(merged).toHaveLength(part.classes.length + 1);
+
+    // The part's outline, not the scene's.
+    const { width, height } = { width: 260, height: 240 };
+    expect(partial.properties['proj:shape']).toEqual([height, width]);
+    const whole = item.bbox!;
+    const [west, south, east, north] = partial.bbox!;
+    expect(west > whole[0] && south > whole[1] && east < whole[2] && north < whole[3]).toBe(true);
+
+    const said = 'merged below 4000 m², simplified by Visvalingam, 12 m, smoothed 2 times';
+    expect(partial.properties['processing:lineage']).toContain(
+      `Mapped in part: 62400 pixels in columns 37 to 296, rows 51 to 290. Polygons: ${said}.`,
+    );
+    const html = await readFile(join(dir, 'part/report.html'), 'utf8');
+    expect(html).toContain(said);
+    expect(html).toContain('62400 pixels in columns 37 to 296');
+    // The table's pixels and confidence are the raster's, also of classes that lost or won areas.
+    const plain = await map('part-plain', { stride: 128, bboxPx: [37, 51, 297, 291], vector: ['fgb'] });
+    const fromRaster = (r: SegmentReport) => r.classes.map((c) => [c.pixels, c.meanConfidence]);
+    expect(fromRaster(part)).toEqual(fromRaster(plain));
+    expect(part.generalisation!.pixelsMerged).toBeGreaterThan(0);
+  });
+});
+
 describe('report.html of a run', () => {
   it('is one page of less than 2 MB with the run in it, and no time that a rerun would change', async () => {
     const html = await readFile(join(dir, 'runs/a/report.html'), 'utf8');

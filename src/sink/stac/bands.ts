@@ -14,10 +14,11 @@ function metresAPixel(grid: Grid): number | null {
   return side === undefined || metres === null ? null : Number((side * metres).toPrecision(6));
 }
 
-/** Fields of the land-cover asset: its band, and its classes with their pixels. */
+/** Fields of a land-cover asset: its band, and its classes, with their pixels where those are its own. */
 export function classesForStac(
   classes: readonly (LandCoverClass & { readonly pixels: number })[],
   grid: Grid,
+  counted = true,
 ): Record<string, unknown> {
   const total = classes.reduce((sum, { pixels }) => sum + pixels, 0);
   return {
@@ -28,8 +29,10 @@ export function classesForStac(
         name: classSlug(entry),
         title: entry.name,
         color_hint: entry.color.slice(1).toUpperCase(),
-        count: entry.pixels,
-        percentage: total === 0 ? 0 : Number(((entry.pixels / total) * 100).toFixed(4)),
+        ...(counted && {
+          count: entry.pixels,
+          percentage: total === 0 ? 0 : Number(((entry.pixels / total) * 100).toFixed(4)),
+        }),
       })),
       { value: NODATA_CLASS, name: 'no-data', title: 'no data', nodata: true },
     ],

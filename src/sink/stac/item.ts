@@ -1,8 +1,10 @@
 import type { LandCoverClass } from '../../core/classes.ts';
-import { coverageSpace } from '../../core/coverage.ts';
+import type { CoverageSpace } from '../../core/coverage.ts';
+import type { Crs } from '../../core/crs.ts';
 import type { Grid } from '../../core/grid.ts';
 import { isPlaced } from '../../core/place-pixels.ts';
 import { defineCrs } from '../crs-definition.ts';
+import { vectorFormatOf } from '../vector-formats.ts';
 import { classesForStac, confidenceBand, groundSize } from './bands.ts';
 import { boundsOfGrid, type FootprintGeometry, footprintOf } from './footprint.ts';
 import { mediaOf } from './media.ts';
@@ -10,6 +12,9 @@ import type { SceneTime } from './time.ts';
 
 /** File name of a run's STAC Item in its output folder, and of a model's in its own. */
 export const STAC_ITEM_FILE = 'stac-item.json';
+
+/** Key of `run.json` among the assets. */
+const RUN_KEY = 'run';
 
 const STAC_VERSION = '1.1.0';
 
@@ -62,6 +67,8 @@ export interface StacItemOptions {
   readonly confidenceCounts: ArrayLike<number>;
   /** Files of the run beside the item. */
   readonly files: readonly { readonly file: string; readonly sizeBytes: number; readonly sha256: string }[];
+  /** Coordinates of those that hold polygons, by file name. */
+  readonly spaces?: Readonly<Record<string, CoverageSpace>>;
   /** What was run, in a sentence. */
   readonly lineage: string;
   /** Versions by name. */
@@ -105,14 +112,26 @@ export function describeItem(options: StacItemOptions): StacItem {
 function projectionOf(grid: Grid): Record<string, unknown> {
   const { width, height, transform: t, crs } = grid;
   if (!isPlaced(grid) || crs === null) return {};
-  const projJson = crs.epsg === null ? defineCrs(crs).projJson : null;
   return {
-    'proj:code': crs.epsg === null ? null : `EPSG:${crs.epsg}`,
-    ...(projJson && { 'proj:projjson': projJson }),
+    ...codeOf(crs),
     'proj:shape': [height, width],
     // A scene placed by control points or by a camera has no affine transform.
     ...(t && { 'proj:transform': [t.a, t.b, t.c, t.d, t.e, t.f], 'proj:bbox': boundsOfGrid(grid) }),
   };
+}
+
+function codeOf(crs: Crs): Record<string, unknown> {
+  const projJson = crs.epsg === null ? defineCrs(crs).projJson : null;
+  return {
+    'proj:code': crs.epsg === null ? null : `EPSG:${crs.epsg}`,
+    ...(projJson && { 'proj:projjson': projJson }),
+  };
+}
+
+/** A file of polygons says its own CRS: without one, readers would take the item's, which is the rasters'. */
+function spaceFields(space: CoverageSpace | undefined): Record<string, unknown> {
+  if (space?.kind === 'wgs84') return { 'proj:code': 'EPSG:4326' };
+  return space?.kind === 'crs' ? codeOf(space.crs) : {};
 }
 
 /** How the MLM extension ties a product to the model that it came of. */
@@ -123,7 +142,7 @@ function linksOf({ name, href }: StacItemOptions['model']): StacLink[] {
 }
 
 function assetsOf(options: StacItemOptions): Record<string, StacAsset> {
-  const { files, classes, confidenceCounts, grid } = options;
+  const { files, classes, confidenceCounts, grid, spaces = {} } = options;
   const assets: Record<string, StacAsset> = {};
   for (const { file, sizeBytes, sha256 } of files) {
     const detail =
@@ -131,13 +150,14 @@ function assetsOf(options: StacItemOptions): Record<string, StacAsset> {
         ? { title: 'Land cover', ...classesForStac(classes, grid) }
         : file === 'confidence.tif'
           ? { title: 'Confidence', ...confidenceBand(confidenceCounts, grid) }
-          : // Text in longitude and latitude, whatever the rasters are in.
-            /\.geojson[ls]?$/.test(file) && coverageSpace(grid).kind === 'wgs84'
-            ? { 'proj:code': 'EPSG:4326' }
-            : {};
-    assets[keyOf(file)] = {
+          : file === 'landcover-sieved.tif'
+            ? { title: 'Land cover, small areas merged', ...classesForStac(classes, grid, false) }
+            : spaceFields(spaces[file]);
+    let key = keyOf(file);
+    while (key in assets || key === RUN_KEY) key += '-2';
+    assets[key] = {
       href: `./${file}`,
-      ...mediaOf(file),
+      ...mediaOf(file in spaces ? `.${vectorFormatOf(file, '--vector')}` : file),
       ...detail,
       'file:size': sizeBytes,
       // A multihash: 0x12 for SHA-256, then its length of 0x20 bytes.
@@ -145,7 +165,7 @@ function assetsOf(options: StacItemOptions): Record<string, StacAsset> {
     };
   }
   // Written after this item, and describes it: no checksum can be given.
-  assets.run = {
+  assets[RUN_KEY] = {
     href: './run.json',
     ...mediaOf('run.json'),
     title: 'What was run, with all settings and counts',

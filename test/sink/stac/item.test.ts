@@ -58,6 +58,10 @@ function optionsFor(grid: Grid, changes: Partial<StacItemOptions> = {}): StacIte
     ],
     confidenceCounts,
     files: FILES,
+    spaces: {
+      'landcover.geojson': { kind: 'wgs84' },
+      'landcover.fgb': { kind: 'crs', crs: { ...UTM, epsg: null } },
+    },
     lineage: 'Mapped by a test',
     software: { Frustum: '0.1.0' },
     model: { name: 'sfrnet-mini', href: '../models/sfrnet-mini/stac-item.json' },
@@ -166,6 +170,10 @@ describe('describeItem', () => {
     expect(item.assets['landcover-geojson']).toMatchObject({
       type: 'application/geo+json',
       'proj:code': 'EPSG:4326',
+    });
+    expect(item.assets['landcover-fgb']).toMatchObject({
+      'proj:code': null,
+      'proj:projjson': { type: 'ProjectedCRS' },
     });
     expect(item.assets.preview!.roles).toContain('thumbnail');
     expect(item.assets['landcover-tif-aux-xml']!.roles).toEqual(['metadata']);
