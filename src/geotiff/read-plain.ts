@@ -12,8 +12,14 @@ import {
   viewSamples,
 } from './sample-array.ts';
 
-/** One read takes in what lies this closely together, up to this much; two are under way at once. */
-const RANGE = { gapBytes: 4096, mostBytes: 4 * 1024 * 1024 } as const;
+/**
+ * One read takes in what lies this closely together, up to this much. Bytes between that nobody
+ * wants cost less than a call to the system.
+ */
+const RANGE = { gapBytes: 128 * 1024, mostBytes: 4 * 1024 * 1024 } as const;
+
+/** Ranges under way at once: the system fetches some while others are copied. */
+const READERS = 4;
 
 /** Whether the file's bytes are the samples, as they are. */
 export function isPlain(layout: ImageLayout): boolean {
@@ -36,7 +42,7 @@ interface Piece extends Pick<BlockSpan, 'x' | 'y' | 'rows' | 'plane'> {
 
 /**
  * Reads a window of plain blocks ({@link isPlain}) from a source that reads into place: no cache, no decoding, and not more than
- * two ranges in memory beside the result.
+ * four ranges in memory beside the result.
  * @param locate where the blocks of a span lie
  * @param fill the value of blocks that the file leaves out
  */
@@ -54,7 +60,6 @@ export async function readPlain(
   const sampleSize = sampleBytes(layout.type);
   const inPlace = lieInPlace(layout, window, bands);
   const runs = runsOf(piecesOf(layout, spans, locate, window), inPlace);
-  // Two readers: the system fetches for one while the other copies.
   const reader = async () => {
     let memory: ArrayBuffer | null = null;
     for (const run of runs) {
@@ -82,7 +87,7 @@ export async function readPlain(
       }
     }
   };
-  const results = await Promise.allSettled([reader(), reader()]);
+  const results = await Promise.allSettled(Array.from({ length: READERS }, reader));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 

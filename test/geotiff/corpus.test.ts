@@ -1,10 +1,26 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { isFrustumError } from '../../src/core/errors.ts';
 import { hashBands, loadCorpus, withCorpusFile, worstBlockMean } from './corpus.ts';
 
 const corpus = loadCorpus();
 const of = (...kinds: string[]) => corpus.filter((entry) => kinds.includes(entry.expect));
 const names = (entries: typeof corpus) => entries.map((entry) => [entry.file, entry] as const);
+
+/** What became of the entries, by what is expected of them. */
+const counts = new Map<string, number>();
+const count = (what: string) => {
+  counts.set(what, (counts.get(what) ?? 0) + 1);
+};
+afterAll(() => {
+  const words = [...counts].sort().map(([what, times]) => `${what} ${times}`);
+  process.stdout.write(`corpus: ${words.join(', ')}\n`);
+});
+
+test('the corpus has entries of no other kind', () => {
+  const kinds = new Set(corpus.map((entry) => entry.expect));
+  const held = ['decode', 'decode_or_unsupported', 'decode_or_error', 'windowed', 'error', 'safe'];
+  expect([...kinds].sort()).toEqual(held.sort());
+});
 
 describe('files that must decode give GDAL’s pixels', () => {
   const decode = of('decode');
@@ -26,30 +42,44 @@ describe('files that must decode give GDAL’s pixels', () => {
       entry.gdal.bands,
     ]);
     expect(hash).toBe(entry.gdal.raster_sha256);
+    count('decode: equal');
   });
 
   test.each(names(lossy))('%s, in the mean', async (_, entry) => {
     const worst = await withCorpusFile(entry, (tiff) => worstBlockMean(tiff, entry));
     expect(worst).toBeLessThanOrEqual(entry.gdal.bands === 1 ? 0.5 : 1.5);
+    count('decode: equal in the mean');
   });
 });
 
 describe('uncommon files decode exactly or are refused by the name of the feature', () => {
   test.each(names(of('decode_or_unsupported')))('%s', async (_, entry) => {
     const outcome = await withCorpusFile(entry, hashBands).catch((error: unknown) => error);
-    if (typeof outcome === 'string') return expect(outcome).toBe(entry.gdal.raster_sha256);
+    if (typeof outcome === 'string') {
+      expect(outcome).toBe(entry.gdal.raster_sha256);
+      return count('decode_or_unsupported: equal');
+    }
     if (!isFrustumError(outcome)) throw outcome;
+    count('decode_or_unsupported: refused');
     expect(outcome.tag).toBe('UnsupportedError');
     expect((outcome as { feature?: string }).feature).toMatch(/^\S.{4,}$/);
     expect(outcome.message).toContain(entry.file);
   });
 });
 
+test('of the uncommon files, these many decode', () => {
+  expect(counts.get('decode_or_unsupported: equal')).toBe(32);
+});
+
 describe('irregular files give GDAL’s pixels or a clear error', () => {
   test.each(names(of('decode_or_error')))('%s', async (_, entry) => {
     const outcome = await withCorpusFile(entry, hashBands).catch((error: unknown) => error);
-    if (typeof outcome === 'string') return expect(outcome).toBe(entry.gdal.raster_sha256);
+    if (typeof outcome === 'string') {
+      expect(outcome).toBe(entry.gdal.raster_sha256);
+      return count('decode_or_error: equal');
+    }
     if (!isFrustumError(outcome)) throw outcome;
+    count('decode_or_error: refused');
     expect(outcome.message).toContain(entry.file);
   });
 });
@@ -65,6 +95,7 @@ describe('files too large to read whole are read by window', () => {
           expect(Math.abs(value - values[band]!)).toBeLessThanOrEqual(2);
         });
       }
+      count('windowed: equal');
     });
   });
 });

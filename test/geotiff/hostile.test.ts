@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadCorpus } from './corpus.ts';
 import type { HostileOutcome } from './hostile-child.ts';
 
@@ -20,6 +20,20 @@ beforeAll(() => {
     outcomes.set(outcome.file, outcome);
   }
 }, 150_000);
+
+afterAll(() => {
+  const counts = new Map<string, number>();
+  for (const entry of hostile) {
+    const what = `${entry.expect}: ${outcomes.get(entry.file)?.kind}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  process.stdout.write(
+    `corpus: ${[...counts]
+      .sort()
+      .map(([what, times]) => `${what} ${times}`)
+      .join(', ')}\n`,
+  );
+});
 
 describe('hostile files end cleanly, soon and in little memory', () => {
   test('the child outlived all of them', () => {
