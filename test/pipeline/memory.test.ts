@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 describe('memory', () => {
-  it('of a run does not grow with the height of the scene', { timeout: 300_000 }, async () => {
+  it('of a run does not grow with the height of the scene', { timeout: 600_000 }, async () => {
     const model = join(dir, 'model');
     await convertCheckpoint({
       checkpointPath: join(GOLDEN, 'models/tiny/published_torch2.pth'),
@@ -29,7 +29,7 @@ describe('memory', () => {
         seed: 3,
         outDir: join(dir, `scene-${height}`),
       });
-      const out = join(dir, `out-${height}`);
+      const out = await mkdtemp(join(dir, `out-${height}-`));
       // A process of its own: its peak is the run's alone. Both runs fill the same small cache, so that what it holds
       // does not count as growth.
       const options = {
@@ -51,10 +51,11 @@ describe('memory', () => {
       return run.peakResidentBytes as number;
     };
     const scenePixels = 1024 * 1024;
-    const low = await peakOf(2048);
-    const high = await peakOf(9 * 1024);
-    // The higher scene has 44 MB more in its six bands and rasters; a run that held any of its rasters whole would show it. Garbage
-    // that is not collected yet makes the peak uneven.
+    // What a run needs shows in each of its runs, garbage that was not collected yet in some: the lesser peak of two counts.
+    const least = async (height: number) => Math.min(await peakOf(height), await peakOf(height));
+    const low = await least(2048);
+    const high = await least(9 * 1024);
+    // The higher scene has 44 MB more in its six bands and rasters; a run that held any of its rasters whole would show it.
     process.stderr.write(`peak memory: ${low >> 20} MiB for 2048 rows, ${high >> 20} MiB for 9216\n`);
     expect(high - low).toBeLessThan(7 * scenePixels * 6);
   });
