@@ -36,6 +36,7 @@ export interface OutputsOptions {
   readonly preview: boolean;
   /** Where windows begin and end. */
   readonly seams: Pick<SeamMeterOptions, 'columns' | 'rows' | 'scoreStride'>;
+  readonly signal?: AbortSignal;
 }
 
 /** What the class rows held. */
@@ -130,6 +131,7 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
         classes,
         sinks: vectors,
         generalisation: polygons,
+        ...(options.signal && { signal: options.signal }),
         ...(sieved && { onSievedRows: sieved.writeRows }),
       });
     }

@@ -85,6 +85,7 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
       sinks,
       withConfidence: false,
       generalisation: polygons,
+      ...(signal && { signal }),
       ...(sievedSink && { onSievedRows: sievedSink.writeRows }),
     });
     for await (const rows of raster.rows(signal)) {

@@ -85,6 +85,7 @@ async function runTask(
         polygons,
         preview,
         seams: { ...bordersOf(plan, area.bounds), scoreStride: model.manifest.scores.stride },
+        ...signal,
       });
       try {
         hooks.onPlan?.(plan);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { LandCoverClass } from '../core/classes.ts';
 import { type CoverageFeature, type CoverageSpace, coverageSpace, spaceKey } from '../core/coverage.ts';
 import type { Grid } from '../core/grid.ts';
@@ -31,6 +32,7 @@ export interface CoverageWriter {
  * @param options.withConfidence false if the rows' confidences say nothing, as for a class raster made elsewhere.
  * @param options.generalisation features are handed out at the end then, in order of their ids
  * @param options.onSievedRows takes the rows of the class raster that a generalised coverage is, before its features
+ * @param options.signal stops a generalised coverage while it is handed out, which may take long
  * @throws UnsupportedError if the grid's CRS has no known way to a sink's space; ConfigError
  */
 export function createCoverageWriter(options: {
@@ -40,8 +42,9 @@ export function createCoverageWriter(options: {
   readonly withConfidence?: boolean;
   readonly generalisation?: Generalisation;
   readonly onSievedRows?: (rows: ClassRows) => Promise<void>;
+  readonly signal?: AbortSignal;
 }): CoverageWriter {
-  const { grid, classes, sinks, withConfidence = true, generalisation = {}, onSievedRows } = options;
+  const { grid, classes, sinks, withConfidence = true, generalisation = {}, onSievedRows, signal } = options;
   const spaces = [...new Map(sinks.map(({ space }) => [spaceKey(space), space])).values()];
   if (spaces.length === 0) spaces.push(coverageSpace(grid));
   const sinksOf = spaces.map((space) => sinks.filter((sink) => spaceKey(sink.space) === spaceKey(space)));
@@ -54,7 +57,7 @@ export function createCoverageWriter(options: {
   const trace = { grid, classes, spaces, withConfidence, give };
   const { writeRows, finish } =
     isGeneralised(generalisation) || onSievedRows !== undefined
-      ? generalise({ ...trace, generalisation, onSievedRows })
+      ? generalise({ ...trace, generalisation, onSievedRows, signal })
       : stream(trace);
   return {
     writeRows,
@@ -108,14 +111,23 @@ function stream({
   };
 }
 
+/** Features, or rows, that are handed out at a stretch. */
+const TURN = 512;
+
 /** All borders first, then all features. */
 function generalise(
   options: Trace & {
     readonly generalisation: Generalisation;
     readonly onSievedRows: ((rows: ClassRows) => Promise<void>) | undefined;
+    readonly signal: AbortSignal | undefined;
   },
 ): Pick<CoverageWriter, 'writeRows' | 'finish'> {
-  const { grid, withConfidence, give, onSievedRows } = options;
+  const { grid, withConfidence, give, onSievedRows, signal } = options;
+  // Sinks need not wait for anything, and then nothing else would run until the last feature: no signal, no timer.
+  const letOthersRun = async () => {
+    await setImmediate();
+    signal?.throwIfAborted();
+  };
   const generaliser = createCoverageGeneraliser(options);
   return {
     async writeRows({ classes, confidence, rowCount }) {
@@ -126,12 +138,17 @@ function generalise(
       if (onSievedRows !== undefined) {
         const confidence = new Uint8Array(grid.width);
         let y = 0;
-        for (const classes of coverage.rows())
+        for (const classes of coverage.rows()) {
+          if (y % TURN === 0) await letOthersRun();
           await onSievedRows({ y: y++, rowCount: 1, classes, confidence });
+        }
       }
+      let count = 0;
       for (const features of coverage.features()) {
+        if (count++ % TURN === 0) await letOthersRun();
         for (let space = 0; space < features.length; space++) await give(features[space]!, space);
       }
+      await letOthersRun();
       return coverage.summary();
     },
   };

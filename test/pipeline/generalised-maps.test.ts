@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fromFile } from 'geotiff';
@@ -36,6 +36,23 @@ async function countClasses(path: string): Promise<Map<number, number>> {
   for (const v of values) if (v !== 255) counts.set(v, (counts.get(v) ?? 0) + 1);
   return counts;
 }
+
+it('a stop while polygons are handed out is heeded, and nothing stays', async () => {
+  const out = join(dir, 'stopped');
+  const stop = new AbortController();
+  const run = polygonize({
+    raster: join(dir, 'land/truth.tif'),
+    outputs: [join(out, 'a.fgb'), join(out, 'a.geojson')],
+    polygons: { simplify: { method: 'vw', toleranceM: 10 } },
+    signal: stop.signal,
+    // All rows are in: what is left is to generalise, and to write.
+    onRows: (done, total) => {
+      if (done === total) setImmediate(() => setImmediate(() => stop.abort()));
+    },
+  });
+  await expect(run).rejects.toMatchObject({ name: 'AbortError' });
+  expect(await readdir(out)).toEqual([]);
+});
 
 const EARTH = resolve('../shared/scenes/blue_marble_july2004_720x360.tif');
 
