@@ -26,7 +26,7 @@ export function factsOf(report: SegmentReport): FactGroup[] {
     {
       heading: 'Scene',
       entries: [
-        ['File', scene.url.replace(/^.*[\\/]/, '')],
+        ['File', nameOf(scene)],
         ['Taken', takenOf(config.taken)],
         ['Bands', scene.bands.join(', ')],
         ['Stretch', stretch.kind === 'none' ? 'none' : stretch.kind],
@@ -75,11 +75,17 @@ export function lineageOf(report: SegmentReport): string {
   const context = config.sampling === 'exact' ? 'full resolution' : 'an altitude pyramid';
   const polygons = polygonsOf(report);
   return (
-    `Land cover of ${scene.url.replace(/^.*[\\/]/, '')}, bands ${scene.bands.join(', ')}, by the SFR-Net model ${model.name}: ` +
+    `Land cover of ${nameOf(scene)}, bands ${scene.bands.join(', ')}, by the SFR-Net model ${model.name}: ` +
     `${windows} windows of ${model.window} pixels every ${config.stride} pixels, ${config.mode} geometry, context from ${context}.` +
     (report.area === null ? '' : ` Mapped in part: ${areaOf(report)}.`) +
     (polygons === null ? '' : ` Polygons: ${polygons}.`)
   );
+}
+
+/** The scene's file, or what stands for its files. */
+function nameOf({ url, files }: SegmentReport['scene']): string {
+  const name = url.replace(/^.*[\\/]/, '');
+  return files === undefined ? name : `${name} (a scene of ${files.length} files)`;
 }
 
 /** Which part of the scene was mapped. */
@@ -102,7 +108,7 @@ function polygonsOf({ config, scene }: SegmentReport): string | null {
           `simplified by ${simplify.method === 'dp' ? 'Douglas-Peucker' : 'Visvalingam'}, ${simplify.toleranceM} ${unit}`,
         ]
       : []),
-    ...(smooth > 0 ? [`smoothed ${smooth} times`] : []),
+    ...(smooth > 0 ? [smooth === 1 ? 'smoothed once' : `smoothed ${smooth} times`] : []),
   ];
   return config.vector.length === 0 || steps.length === 0 ? null : steps.join(', ');
 }

@@ -155,6 +155,10 @@ describe('a scene in several files', () => {
     expect(Object.keys(hashes(report))).toContain('landcover.geojson');
     expect(hashes(report)).toEqual(hashes(uncut));
     expect(report.scene.stretch).toEqual(uncut.scene.stretch);
+    const lineage = async (name: string) =>
+      JSON.parse(await readFile(join(dir, name, 'stac-item.json'), 'utf8')).properties['processing:lineage'];
+    expect(await lineage(`mapped-${overlap}`)).toMatch(/^Land cover of [^ ]+ \(a scene of 9 files\), bands /);
+    expect(await lineage('uncut')).toMatch(/^Land cover of uncut\.tif, bands /);
     expect(report.scene.files).toHaveLength(9);
   });
 
