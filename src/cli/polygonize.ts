@@ -13,6 +13,7 @@ interface PolygonizeFlags extends PolygonFlags, SourceFlags, PlaceFlags {
   out: string[];
   classes?: string;
   sieved?: string;
+  styles?: true;
 }
 
 export function addPolygonize(program: Command, { reporter, signal, print }: VerbContext): void {
@@ -28,7 +29,8 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
       '--classes <file>',
       "JSON with class names and colours, e.g. a model's manifest.json (default: the raster's own)",
     )
-    .option('--sieved <file>', 'also write the class raster as merged by --mmu, a COG');
+    .option('--sieved <file>', 'also write the class raster as merged by --mmu, a COG')
+    .option('--styles', 'also write a .qml (QGIS takes it by itself) and an .sld beside each file');
   addPolygonFlags(command)
     .addHelpText(
       'after',
@@ -50,6 +52,7 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
         ...sourceOptionsOf(flags),
         polygons: await readPolygonFlags(flags),
         ...(flags.sieved !== undefined && { sieved: flags.sieved }),
+        ...(flags.styles && { styles: true }),
         signal,
         onWarning: (message) => reporter.warn(message),
         onRows: (done, total) => {

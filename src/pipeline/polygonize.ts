@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import type { LandCoverClass } from '../core/classes.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { VectorSink } from '../core/ports.ts';
@@ -7,6 +7,9 @@ import type { SourceOptions } from '../io/source-options.ts';
 import type { PlaceOptions } from '../scene/place/place-options.ts';
 import { readClassRaster } from '../scene/read-class-raster.ts';
 import { openLandcoverSink, type RasterSink } from '../sink/cog.ts';
+import { qmlForClasses } from '../sink/style/qml.ts';
+import { sldForClasses } from '../sink/style/sld.ts';
+import { openTextSink, type TextSink } from '../sink/text-file.ts';
 import { openVectorSink, vectorFormatOf } from '../sink/vector-formats.ts';
 import { createCoverageWriter } from '../vectorize/coverage-writer.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
@@ -31,6 +34,8 @@ export interface PolygonizeOptions {
   readonly polygons?: PolygonOptions;
   /** Also writes the class raster that the polygons are before their borders are simplified, as a COG. */
   readonly sieved?: string;
+  /** Also writes styles beside each output, called like it: `.qml`, which QGIS takes by itself, and `.sld`. */
+  readonly styles?: boolean;
   readonly signal?: AbortSignal;
   readonly onRows?: (done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
@@ -68,6 +73,7 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
   const sourceOptions = { ...options.source, ...(signal && { signal }) };
   const raster = await readClassRaster(options.raster, sourceOptions, options.place);
   const sinks: VectorSink[] = [];
+  const texts: TextSink[] = [];
   let sievedSink: RasterSink | null = null;
   try {
     for (const warning of raster.warnings) options.onWarning?.(warning);
@@ -94,10 +100,19 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     }
     signal?.throwIfAborted();
     const summary = await coverage.finish();
-    const all = sievedSink === null ? sinks : [...sinks, sievedSink];
+    if (options.styles) {
+      // With the names and colours of the features, also where the raster tells none.
+      const drawn = summary.classes.map(({ classId: id, className: name, color }) => ({ id, name, color }));
+      for (const base of new Set(paths.map((path) => path.slice(0, -extname(path).length)))) {
+        const sld = sldForClasses(drawn, { geometry: 'polygon', name: basename(base) });
+        texts.push(await openTextSink(`${base}.qml`, qmlForClasses(drawn, { geometry: 'polygon' })));
+        texts.push(await openTextSink(`${base}.sld`, sld));
+      }
+    }
+    const all = [...sinks, ...(sievedSink === null ? [] : [sievedSink]), ...texts];
     return { ...summary, outputs: await commitTogether(all) };
   } catch (error) {
-    await Promise.all([...sinks.map((sink) => sink.abort()), sievedSink?.abort()]);
+    await Promise.all([...[...sinks, ...texts].map((sink) => sink.abort()), sievedSink?.abort()]);
     throw error;
   } finally {
     await raster.close();

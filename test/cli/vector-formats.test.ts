@@ -80,6 +80,24 @@ describe('frustum polygonize --out', () => {
     expect((await readdir(out)).sort()).toEqual(files);
   });
 
+  it('writes styles beside the files if told, with the classes of the raster', async () => {
+    const out = join(dir, 'styled');
+    const files = [join(out, 'a.fgb'), join(out, 'a.gpkg'), join(out, 'b.geojson')];
+    expect((await runFrustum('polygonize', labels, '--out', ...files, '--styles')).status).toBe(0);
+    expect((await readdir(out)).sort()).toEqual(
+      ['a.fgb', 'a.gpkg', 'a.qml', 'a.sld', 'b.geojson', 'b.qml', 'b.sld'].sort(),
+    );
+    const { features } = JSON.parse(await readFile(join(out, 'b.geojson'), 'utf8')) as {
+      features: { properties: { class_name: string; color: string } }[];
+    };
+    const qml = await readFile(join(out, 'b.qml'), 'utf8');
+    const sld = (await readFile(join(out, 'b.sld'), 'utf8')).toLowerCase();
+    for (const { properties } of features) {
+      expect(qml).toContain(properties.class_name);
+      expect(sld).toContain(properties.color.toLowerCase());
+    }
+  });
+
   it('refuses an ending that no format has', async () => {
     const { status, lines } = await runFrustum('polygonize', labels, '--out', join(dir, 'a.shp'));
     expect(status).toBe(2);
