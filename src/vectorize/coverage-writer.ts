@@ -51,7 +51,14 @@ export function createCoverageWriter(options: {
       if (busy !== undefined) await busy;
     }
   };
-  const trace = { grid, classes, spaces, withConfidence, give };
+  const drawers = sinks.filter((sink) => sink.writeRows !== undefined);
+  const draw =
+    drawers.length === 0
+      ? null
+      : (rows: Uint8Array, rowCount: number) => {
+          for (const sink of drawers) sink.writeRows!(rows, rowCount);
+        };
+  const trace = { grid, classes, spaces, withConfidence, give, draw };
   const { writeRows, finish } =
     isGeneralised(generalisation) || onSievedRows !== undefined
       ? generalise({ ...trace, generalisation, onSievedRows })
@@ -76,6 +83,8 @@ interface Trace {
   readonly spaces: readonly CoverageSpace[];
   readonly withConfidence: boolean;
   readonly give: (feature: CoverageFeature, space: number) => Promise<void>;
+  /** Hands class rows to the sinks that take them; `null` if none does. */
+  readonly draw: ((rows: Uint8Array, rowCount: number) => void) | null;
 }
 
 /** Each feature as soon as its last row is over: constant memory. */
@@ -85,6 +94,7 @@ function stream({
   spaces,
   withConfidence,
   give,
+  draw,
 }: Trace): Pick<CoverageWriter, 'writeRows' | 'finish'> {
   let ready: [CoverageFeature, number][] = [];
   const onFeature = (feature: CoverageFeature, space: number) => void ready.push([feature, space]);
@@ -96,6 +106,7 @@ function stream({
   return {
     async writeRows(rows) {
       for (const slice of sliceRows(rows, grid.width)) {
+        draw?.(slice.classes, slice.rowCount);
         tracer.pushRows(slice.classes, withConfidence ? slice.confidence : null, slice.rowCount);
         await drain();
       }
@@ -115,7 +126,7 @@ function generalise(
     readonly onSievedRows: ((rows: ClassRows) => Promise<void>) | undefined;
   },
 ): Pick<CoverageWriter, 'writeRows' | 'finish'> {
-  const { grid, withConfidence, give, onSievedRows } = options;
+  const { grid, withConfidence, give, draw, onSievedRows } = options;
   const generaliser = createCoverageGeneraliser(options);
   return {
     async writeRows({ classes, confidence, rowCount }) {
@@ -123,11 +134,13 @@ function generalise(
     },
     async finish() {
       const coverage = generaliser.finish();
-      if (onSievedRows !== undefined) {
+      if (onSievedRows !== undefined || draw !== null) {
         const confidence = new Uint8Array(grid.width);
         let y = 0;
-        for (const classes of coverage.rows())
-          await onSievedRows({ y: y++, rowCount: 1, classes, confidence });
+        for (const classes of coverage.rows()) {
+          draw?.(classes, 1);
+          await onSievedRows?.({ y: y++, rowCount: 1, classes, confidence });
+        }
       }
       for (const features of coverage.features()) {
         for (let space = 0; space < features.length; space++) await give(features[space]!, space);
