@@ -11,8 +11,8 @@ const SHARED_BYTES = 1024;
 const COPY_BYTES = 4 << 20;
 
 /**
- * Tiles on their way into an archive: compressed, in a nameless file, until all are there. In memory stay 24 bytes a
- * tile, and some more for each small content.
+ * Tiles on their way into an archive: compressed, in a nameless file, until all are there. In memory stay about
+ * 100 bytes a tile, and as many for each small content.
  */
 export class TileStore {
   private readonly scratch: ScratchFile;

@@ -135,7 +135,7 @@ export async function openPmtilesSink(options: VectorSinkOptions): Promise<Vecto
       {
         minZoom,
         maxZoom,
-        bounds: isEmpty ? [-180, -MERCATOR_LATITUDE, 180, MERCATOR_LATITUDE] : bounds,
+        bounds: isEmpty ? [...span.centre, ...span.centre] : bounds,
         centre: span.centre,
         centreZoom: minZoom,
       },

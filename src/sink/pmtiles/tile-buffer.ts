@@ -8,7 +8,7 @@ const PIECE_BYTES = 4 << 20;
 
 /**
  * Records by tile, for one zoom: they come in any order and go tile by tile. Beyond a budget they wait on disk, sorted;
- * in memory stay some bytes a tile.
+ * in memory stay about 200 bytes a tile.
  */
 export class TileBuffer {
   private readonly scratch: ScratchFile;

@@ -1,3 +1,4 @@
+import { partAtTouches } from './part-rings.ts';
 import { EXTENT, type UnitRing } from './tile-units.ts';
 import type { VarintBytes } from './varint-bytes.ts';
 
@@ -18,8 +19,8 @@ export function writePolygons(
 ): boolean {
   const shells: SizedRing[] = [];
   const holes: SizedRing[] = [];
-  for (const ring of rings) {
-    const points = tidy(ring, column * EXTENT, row * EXTENT);
+  const tidied = rings.map((ring) => tidy(ring, column * EXTENT, row * EXTENT));
+  for (const points of partAtTouches(tidied.filter(({ length }) => length > 0))) {
     const area = twiceArea(points);
     if (area > 0) shells.push({ points, area });
     else if (area < 0) holes.push({ points, area });
