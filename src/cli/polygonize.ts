@@ -39,6 +39,7 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
         'polygonize labels.tif --out a.fgb b.gpkg c.parquet --classes models/mine/manifest.json',
         'polygonize landcover.tif --out map.gpkg --mmu 5000 --simplify vw:15 --smooth 2 --sieved map.tif',
         'polygonize landcover.tif --out map.fgb --simplify dp:10 --vector-crs scene',
+        'polygonize landcover.tif --out map.pmtiles --mmu 5000',
       ),
     )
     .action(async (raster: string, flags: PolygonizeFlags) => {

@@ -72,6 +72,12 @@ export interface VectorSink {
    */
   write(feature: CoverageFeature): Promise<void> | undefined;
   /**
+   * Takes the next rows of the class raster that the features are made of: for formats that draw it coarser, too. Rows
+   * come in order, each before the features that end in it.
+   * @throws UnsupportedError
+   */
+  writeRows?(classes: Uint8Array, rowCount: number): void;
+  /**
    * Does all that can still fail short of putting the file in its place: several outputs can so be made to appear
    * together. `close` does it where it was not called.
    * @throws SourceError

@@ -118,7 +118,9 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
     const { vector, polygons } = options;
     const spaces = await chooseSpaces(vector, grid, polygons.crs);
     for (const [i, file] of vector.entries()) {
-      vectors.push(await openVectorSink({ path: join(outDir, file), space: spaces[i]!, classes, metadata }));
+      vectors.push(
+        await openVectorSink({ path: join(outDir, file), space: spaces[i]!, classes, metadata, grid }),
+      );
     }
     for (const [file, text] of Object.entries(styles))
       texts.push(await openTextSink(join(outDir, file), text));

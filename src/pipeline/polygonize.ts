@@ -79,7 +79,7 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     for (const warning of raster.warnings) options.onWarning?.(warning);
     const classes = options.classes ?? classesOfRaster(raster);
     const { grid } = raster;
-    const layer = { name: titleOf(raster.info.url), classes };
+    const layer = { name: titleOf(raster.info.url), classes, grid };
     const spaces = await chooseSpaces(outputs, grid, polygons.crs);
     for (const [i, path] of outputs.entries()) {
       sinks.push(await openVectorSink({ ...layer, path, space: spaces[i]! }));

@@ -49,6 +49,11 @@ const FORMATS = {
     anyCrs: true,
     open: async (options) => (await import('./geoparquet.ts')).openGeoParquetSink(options),
   },
+  /** Vector tiles, a scale a zoom. */
+  pmtiles: {
+    anyCrs: false,
+    open: async (options) => (await import('./pmtiles/pmtiles.ts')).openPmtilesSink(options),
+  },
 } as const satisfies Readonly<Record<string, VectorFormatEntry>>;
 
 /** A vector format by the ending of its files. */

@@ -1,11 +1,14 @@
 import type { LandCoverClass } from '../core/classes.ts';
 import type { CoverageSpace } from '../core/coverage.ts';
+import type { Grid } from '../core/grid.ts';
 
 /** What a vector layer is made with. */
 export interface VectorSinkOptions {
   readonly path: string;
   /** What the coordinates of its features are. */
   readonly space: CoverageSpace;
+  /** The scene's, for formats that draw it at several scales. */
+  readonly grid?: Grid;
   /** The layer's name; `landcover` unless given. */
   readonly name?: string;
   /** Names and colours, for formats that hold a style or a legend. */

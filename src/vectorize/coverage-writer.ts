@@ -54,7 +54,14 @@ export function createCoverageWriter(options: {
       if (busy !== undefined) await busy;
     }
   };
-  const trace = { grid, classes, spaces, withConfidence, give };
+  const drawers = sinks.filter((sink) => sink.writeRows !== undefined);
+  const draw =
+    drawers.length === 0
+      ? null
+      : (rows: Uint8Array, rowCount: number) => {
+          for (const sink of drawers) sink.writeRows!(rows, rowCount);
+        };
+  const trace = { grid, classes, spaces, withConfidence, give, draw };
   const { writeRows, finish } =
     isGeneralised(generalisation) || onSievedRows !== undefined
       ? generalise({ ...trace, generalisation, onSievedRows, signal })
@@ -79,6 +86,8 @@ interface Trace {
   readonly spaces: readonly CoverageSpace[];
   readonly withConfidence: boolean;
   readonly give: (feature: CoverageFeature, space: number) => Promise<void>;
+  /** Hands class rows to the sinks that take them; `null` if none does. */
+  readonly draw: ((rows: Uint8Array, rowCount: number) => void) | null;
 }
 
 /** Each feature as soon as its last row is over: constant memory. */
@@ -88,6 +97,7 @@ function stream({
   spaces,
   withConfidence,
   give,
+  draw,
 }: Trace): Pick<CoverageWriter, 'writeRows' | 'finish'> {
   let ready: [CoverageFeature, number][] = [];
   const onFeature = (feature: CoverageFeature, space: number) => void ready.push([feature, space]);
@@ -99,6 +109,7 @@ function stream({
   return {
     async writeRows(rows) {
       for (const slice of sliceRows(rows, grid.width)) {
+        draw?.(slice.classes, slice.rowCount);
         tracer.pushRows(slice.classes, withConfidence ? slice.confidence : null, slice.rowCount);
         await drain();
       }
@@ -122,7 +133,7 @@ function generalise(
     readonly signal: AbortSignal | undefined;
   },
 ): Pick<CoverageWriter, 'writeRows' | 'finish'> {
-  const { grid, withConfidence, give, onSievedRows, signal } = options;
+  const { grid, withConfidence, give, draw, onSievedRows, signal } = options;
   // Sinks need not wait for anything, and then nothing else would run until the last feature: no signal, no timer.
   const letOthersRun = async () => {
     await setImmediate();
@@ -135,12 +146,14 @@ function generalise(
     },
     async finish() {
       const coverage = generaliser.finish();
-      if (onSievedRows !== undefined) {
+      if (onSievedRows !== undefined || draw !== null) {
         const confidence = new Uint8Array(grid.width);
         let y = 0;
         for (const classes of coverage.rows()) {
           if (y % TURN === 0) await letOthersRun();
-          await onSievedRows({ y: y++, rowCount: 1, classes, confidence });
+          draw?.(classes, 1);
+          await onSievedRows?.({ y, rowCount: 1, classes, confidence });
+          y++;
         }
       }
       let count = 0;

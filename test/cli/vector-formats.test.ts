@@ -30,14 +30,20 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const polygonFiles = (files: readonly string[]) =>
-  files.filter((file) => /\.(geojsonl?|geojsons|fgb|gpkg|parquet)$/.test(file)).sort();
+  files.filter((file) => /\.(geojsonl?|geojsons|fgb|gpkg|parquet|pmtiles)$/.test(file)).sort();
 
 describe('frustum segment --vector', () => {
   it('takes formats, lists and file names, as often as it is given; the run knows them again', async () => {
     const out = join(dir, 'several');
-    const vector = ['--vector', 'fgb', '--vector', 'regions.gpkg,parquet', '--vector', 'geojsons'];
+    const vector = ['--vector', 'fgb', '--vector', 'regions.gpkg,parquet', '--vector', 'geojsons,pmtiles'];
     expect((await runFrustum(...segmentArgs, '--out', out, ...vector)).status).toBe(0);
-    const expected = ['landcover.fgb', 'landcover.geojsons', 'landcover.parquet', 'regions.gpkg'];
+    const expected = [
+      'landcover.fgb',
+      'landcover.geojsons',
+      'landcover.parquet',
+      'landcover.pmtiles',
+      'regions.gpkg',
+    ];
     expect(polygonFiles(await readdir(out))).toEqual(expected);
     const run = JSON.parse(await readFile(join(out, 'run.json'), 'utf8'));
     expect(polygonFiles(run.outputs.map(({ file }: { file: string }) => file))).toEqual(expected);
@@ -69,7 +75,7 @@ describe('frustum segment --vector', () => {
 describe('frustum polygonize --out', () => {
   it('writes every format in one pass', async () => {
     const out = join(dir, 'polygons');
-    const files = ['a.fgb', 'a.geojson', 'a.geojsonl', 'a.geojsons', 'a.gpkg', 'a.parquet'];
+    const files = ['a.fgb', 'a.geojson', 'a.geojsonl', 'a.geojsons', 'a.gpkg', 'a.parquet', 'a.pmtiles'];
     const { status } = await runFrustum(
       'polygonize',
       labels,
@@ -103,7 +109,7 @@ describe('frustum polygonize --out', () => {
     expect(status).toBe(2);
     expect(lines[0]).toMatchObject({
       tag: 'ConfigError',
-      message: expect.stringContaining('.gpkg or .parquet'),
+      message: expect.stringContaining('.parquet or .pmtiles'),
     });
   });
 });

@@ -34,6 +34,17 @@ const UTM = {
   geoKeys: null,
 } as const;
 
+/** Formats that hold features whole; tiles hold pieces of them. */
+const LAYERS = VECTOR_FORMATS.filter((format) => format !== 'pmtiles');
+
+/** What tiles are cut by. */
+const GRID: Grid = {
+  width: 100,
+  height: 100,
+  transform: { a: 30, b: 0, c: 500_000, d: 0, e: -30, f: 5_000_000 },
+  crs: UTM,
+};
+
 interface Row {
   readonly properties: Readonly<Record<string, unknown>>;
   /** Polygons, rings, positions. */
@@ -112,9 +123,9 @@ const near = (value: number | null, digits: number) =>
 
 describe.skipIf(!needTool('gdal-python'))('the same features in every format', () => {
   it.each([
-    ['longitude and latitude', WGS84, VECTOR_FORMATS],
-    ['pixel corners', { kind: 'pixel' }, VECTOR_FORMATS],
-    ['a projected system', { kind: 'crs', crs: UTM }, VECTOR_FORMATS.filter((f) => takesAnyCrs(`x.${f}`))],
+    ['longitude and latitude', WGS84, LAYERS],
+    ['pixel corners', { kind: 'pixel' }, LAYERS],
+    ['a projected system', { kind: 'crs', crs: UTM }, LAYERS.filter((f) => takesAnyCrs(`x.${f}`))],
   ] as const)('%s', async (_, space, formats) => {
     expect(formats.length).toBeGreaterThanOrEqual(3);
     const expected = await traceInto(space.kind, space, formats);
@@ -201,7 +212,7 @@ describe('vector outputs', () => {
     '%s holds no file when it is aborted',
     async (format) => {
       const path = join(folder, 'held', `a.${format}`);
-      const sink = await openVectorSink({ path, space: WGS84, classes: CLASSES });
+      const sink = await openVectorSink({ path, space: WGS84, classes: CLASSES, grid: GRID });
       await sink.write(coverageFeature(1, [[square(1, 1)]]));
       await sink.abort();
       expect(openFilesIn(join(folder, 'held'))).toEqual([]);
@@ -209,25 +220,25 @@ describe('vector outputs', () => {
     },
   );
 
-  it.each(VECTOR_FORMATS)(
-    '%s asks to be waited for as it fills, so that memory stays bounded',
-    async (format) => {
-      const sink = await openVectorSink({ path: join(folder, `waits.${format}`), space: WGS84 });
-      const ring = Array.from({ length: 20_001 }, (_, i): [number, number] => [(i % 20_000) / 1e3, 1 / 3]);
-      const feature = coverageFeature(1, [[ring]]);
-      let waits = 0;
-      // About 0.3 MB a feature; SQLite writes at once and has nothing to wait for.
-      for (let i = 0; i < 160; i++) {
-        const busy = sink.write(feature);
-        if (busy === undefined) continue;
-        waits++;
-        await busy;
-      }
-      await sink.abort();
-      if (format === 'gpkg') expect(waits).toBe(0);
-      else expect(waits).toBeGreaterThanOrEqual(format === 'parquet' ? 2 : 10);
-    },
-  );
+  it.each(LAYERS)('%s asks to be waited for as it fills, so that memory stays bounded', async (format) => {
+    const sink = await openVectorSink({
+      path: join(folder, `waits.${format}`),
+      space: WGS84,
+    });
+    const ring = Array.from({ length: 20_001 }, (_, i): [number, number] => [(i % 20_000) / 1e3, 1 / 3]);
+    const feature = coverageFeature(1, [[ring]]);
+    let waits = 0;
+    // About 0.3 MB a feature; SQLite writes at once and has nothing to wait for.
+    for (let i = 0; i < 160; i++) {
+      const busy = sink.write(feature);
+      if (busy === undefined) continue;
+      waits++;
+      await busy;
+    }
+    await sink.abort();
+    if (format === 'gpkg') expect(waits).toBe(0);
+    else expect(waits).toBeGreaterThanOrEqual(format === 'parquet' ? 2 : 10);
+  });
 });
 
 /** Files that this process holds open there, removed ones too: they would keep the disk full. */
@@ -247,7 +258,7 @@ describe('vector outputs on a full disk', () => {
 
   it.skipIf(disk === null).each(VECTOR_FORMATS)('%s fails by name and leaves nothing', async (format) => {
     const path = join(disk!, `x.${format}`);
-    const sink = await openVectorSink({ path, space: WGS84, classes: CLASSES });
+    const sink = await openVectorSink({ path, space: WGS84, classes: CLASSES, grid: GRID });
     const fill = async () => {
       for (let i = 0; i < 60_000; i++) {
         // Not compressible, and not the same twice.
@@ -265,7 +276,7 @@ describe('vector outputs on a full disk', () => {
   it.skipIf(disk === null)('takes the others with it: all files or none', async () => {
     const sinks: VectorSink[] = [];
     for (const format of VECTOR_FORMATS) {
-      sinks.push(await openVectorSink({ path: join(disk!, `y.${format}`), space: WGS84 }));
+      sinks.push(await openVectorSink({ path: join(disk!, `y.${format}`), space: WGS84, grid: GRID }));
     }
     // Everything fits but what is made at the end: FlatGeobuf's index and features, Parquet's only row group.
     for (let i = 0; i < 2500; i++) {

@@ -8,6 +8,7 @@ const MEDIA: readonly (readonly [ending: string, type: string, roles: readonly s
   ['.fgb', 'application/vnd.flatgeobuf', ['data']],
   ['.gpkg', 'application/geopackage+sqlite3', ['data']],
   ['.parquet', 'application/vnd.apache.parquet', ['data']],
+  ['.pmtiles', 'application/vnd.pmtiles', ['data']],
   ['.pmtiles', 'application/vnd.pmtiles', ['data', 'visual']],
   ['preview.png', 'image/png', ['thumbnail', 'overview']],
   ['.qml', 'application/xml', ['style']],
