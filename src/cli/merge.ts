@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { MergedScene } from '../job/merge-job.ts';
+import { tellMetrics } from './job-metrics.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf } from './plan-file.ts';
 import type { Progress, Reporter } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
@@ -10,7 +11,7 @@ interface MergeFlags extends PlanFlags {
   scene?: string[];
 }
 
-export function addMerge(program: Command, { reporter, signal }: VerbContext): void {
+export function addMerge(program: Command, { reporter, signal, print }: VerbContext): void {
   addPlanFlags(
     program
       .command('merge')
@@ -40,6 +41,12 @@ export function addMerge(program: Command, { reporter, signal }: VerbContext): v
         { signal, ...mergeProgress(reporter) },
       );
       for (const scene of merged) tellScene(reporter, scene);
+      const count = (outcome: string) => merged.filter((scene) => scene.outcome === outcome).length;
+      tellMetrics(
+        print,
+        { ScenesDone: count('done'), ScenesPartial: count('partial'), ScenesFailed: count('incomplete') },
+        { plan: plan.id },
+      );
       const missing = incompleteError(merged);
       if (missing !== null) throw missing;
     });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { JobPlan } from '../job/plan-schema.ts';
+import { tellMetrics } from './job-metrics.ts';
 import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
 import { formatDuration } from './reporter.ts';
@@ -93,6 +94,11 @@ export function addPlan(program: Command, { reporter, signal, print }: VerbConte
       });
       const url = await writePlan(plan, flags.out, source ?? {});
       reporter.info('planned', { plan: url, scenes: plan.scenes.length, shards: plan.shardCount });
+      tellMetrics(
+        print,
+        { RunsPlanned: 1, ScenesPlanned: plan.scenes.length, ShardsPlanned: plan.shardCount },
+        { plan: plan.id },
+      );
       print(formatPlan(plan, url));
     });
 }

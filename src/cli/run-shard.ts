@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { metricsOfFailure, tellMetrics } from './job-metrics.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf } from './plan-file.ts';
 import type { Progress } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
@@ -9,7 +10,7 @@ interface RunShardFlags extends PlanFlags {
   checkpointSeconds?: number;
 }
 
-export function addRunShard(program: Command, { reporter, signal }: VerbContext): void {
+export function addRunShard(program: Command, { reporter, signal, print }: VerbContext): void {
   addPlanFlags(
     program.command('run-shard').description('do one shard of a plan, or go on with it; for array jobs'),
   )
@@ -50,7 +51,22 @@ export function addRunShard(program: Command, { reporter, signal }: VerbContext)
           },
           onWindow: (done) => progress?.update(done),
         },
-      ).finally(() => progress?.stop());
+      )
+        .catch((error: unknown) => {
+          tellMetrics(print, metricsOfFailure(error, signal.aborted), { plan: plan.id, shard: index });
+          throw error;
+        })
+        .finally(() => progress?.stop());
+      tellMetrics(
+        print,
+        {
+          ShardsDone: 1,
+          ShardSeconds: report.seconds,
+          Windows: report.windows,
+          PeakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+        },
+        { plan: plan.id, scene: report.scene, shard: index },
+      );
       reporter.info(report.alreadyDone ? 'already done; nothing changed' : 'done', { ...report });
     });
 }

@@ -1,5 +1,8 @@
+import type { PixelArea } from '../core/area.ts';
 import { NODATA_CLASS } from '../core/classes.ts';
 import type { ClassRows } from '../core/raster.ts';
+import type { FrustumPlan } from '../frustum/plan.ts';
+import { selectFrusta } from '../frustum/select-frusta.ts';
 import type { Model } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
 import { createTally, type InferTally } from './infer-rows.ts';
@@ -83,7 +86,12 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
       const { versions, tally, emptyWindows } = step.value;
       return await outputs.commit({
         versions,
-        tally: { ...createTally(), ...tally, emptyWindows, windows: task.plan.count - emptyWindows },
+        tally: {
+          ...createTally(),
+          ...tally,
+          emptyWindows,
+          windows: countWindows(task.plan, task.area, missing) - emptyWindows,
+        },
         warnings,
         missing,
         totalMs: () => performance.now() - started,
@@ -95,6 +103,18 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
   } finally {
     await scene.close();
   }
+}
+
+/** Windows that reach a pixel of the area in rows that are not missing. */
+function countWindows(plan: FrustumPlan, area: PixelArea, missing: readonly MissingRows[]): number {
+  if (missing.length === 0) return plan.count;
+  const walkRows = () => {
+    const walk = area.walkRows();
+    return {
+      spansOf: (y: number) => (missing.some(({ y0, y1 }) => y >= y0 && y < y1) ? [] : walk.spansOf(y)),
+    };
+  };
+  return selectFrusta(plan, { ...area, walkRows }).count;
 }
 
 /** Rows without data, at most as many as one block may well hold. */
