@@ -50,6 +50,33 @@ export type { Sampling } from './frustum/read-frustum.ts';
 export { selectFrusta } from './frustum/select-frusta.ts';
 export { type OpenSourceOptions, openByteSource } from './io/open-source.ts';
 export type { S3Options, SourceOptions } from './io/source-options.ts';
+export { type JobStatus, openShards, readJobStatus, type ShardStanding } from './job/job-status.ts';
+export { listScenes } from './job/list-scenes.ts';
+export {
+  incompleteError,
+  type MergedScene,
+  type MergeHooks,
+  type MergeOptions,
+  mergeJob,
+} from './job/merge-job.ts';
+export { type PlanJobHooks, type PlanJobOptions, planJob, type ShardSize } from './job/plan-job.ts';
+export type { JobPlan } from './job/plan-schema.ts';
+export { type PriceTable, readPrices } from './job/prices.ts';
+export { chooseShardIndex, readJobPlan, type ShardOfPlan, shardOfPlan } from './job/read-plan.ts';
+export {
+  type FailedShard,
+  type RunLocalHooks,
+  type RunLocalOptions,
+  type RunLocalReport,
+  runLocal,
+} from './job/run-local.ts';
+export {
+  type RunShardHooks,
+  type RunShardOptions,
+  type RunShardReport,
+  runShard,
+} from './job/run-shard.ts';
+export { writePlan } from './job/write-plan.ts';
 export type { ModelManifest } from './model/manifest.ts';
 export { type Model, type ModelOptions, openModel } from './model/open-model.ts';
 export type { Provider } from './model/protocol.ts';

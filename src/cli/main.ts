@@ -4,11 +4,16 @@ import { EXIT, exitCodeOf, isFrustumError } from '../core/errors.ts';
 import { addConvert } from './convert.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addInfo } from './info.ts';
+import { addMerge } from './merge.ts';
+import { addPlan } from './plan.ts';
 import { addPolygonize } from './polygonize.ts';
 import { addPyramid } from './pyramid.ts';
 import { createReporter } from './reporter.ts';
+import { addRetry, addRun } from './run.ts';
+import { addRunShard } from './run-shard.ts';
 import { addSegment } from './segment.ts';
 import { addStac } from './stac.ts';
+import { addStatus } from './status.ts';
 import { addSynth } from './synth.ts';
 import type { VerbContext } from './verb.ts';
 
@@ -32,6 +37,12 @@ export function createProgram(context: VerbContext): Command {
     addSynth,
     addEvaluate,
     addStac,
+    addPlan,
+    addRunShard,
+    addMerge,
+    addStatus,
+    addRun,
+    addRetry,
   ]) {
     add(program, context);
   }

@@ -35,6 +35,13 @@ export function parseCount(text: string): number {
   return n;
 }
 
+/** Parses a number above 0. */
+export function parseRate(text: string): number {
+  const n = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isFinite(n) || n <= 0) throw new InvalidArgumentError('expected a number above 0');
+  return n;
+}
+
 /** For `--help`. */
 export const SCENE_HELP =
   'GeoTIFF; or several on one grid: name them all, or @FILE with one a line, or a tile index FILE.geojson (property location)';

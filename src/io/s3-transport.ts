@@ -15,12 +15,7 @@ import { withoutSecrets } from './urls.ts';
 export function createS3Transport(url: string, options: S3Options): Transport {
   const { bucket, key, versionId, shown } = parseS3Url(url);
   const counters: Counters = { requests: 0, bytes: 0, retries: 0 };
-  // The SDK is held at a version that runs on Node 20. Its wish for a newer one would break the lines of JSON that people's
-  // programs read from standard error.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  const anonymous = options.anonymous ?? /^(yes|true|1)$/i.test(process.env.AWS_NO_SIGN_REQUEST ?? '');
-  const client = new S3Client(clientConfig(options, anonymous));
-  preferPathStyle(client, options.pathStyle);
+  const { client, anonymous } = createS3Client(options);
   const payer = options.requesterPays ?? process.env.AWS_REQUEST_PAYER?.toLowerCase() === 'requester';
 
   const send = async ({ offset, length, expected, signal }: RangeRequest): Promise<RangeAnswer> => {
@@ -73,6 +68,17 @@ export function createS3Transport(url: string, options: S3Options): Transport {
   };
 }
 
+/** A client that makes no request twice, and whether it sends them unsigned. */
+export function createS3Client(options: S3Options): { client: S3Client; anonymous: boolean } {
+  // The SDK is held at a version that runs on Node 20. Its wish for a newer one would break the lines of JSON that people's
+  // programs read from standard error.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  const anonymous = options.anonymous ?? /^(yes|true|1)$/i.test(process.env.AWS_NO_SIGN_REQUEST ?? '');
+  const client = new S3Client(clientConfig(options, anonymous));
+  preferPathStyle(client, options.pathStyle);
+  return { client, anonymous };
+}
+
 function clientConfig(options: S3Options, anonymous: boolean): S3ClientConfig {
   const environment = process.env;
   const endpoint = options.endpoint ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
@@ -108,7 +114,8 @@ function preferPathStyle(client: S3Client, pathStyle: boolean | undefined): void
   };
 }
 
-function parseS3Url(url: string) {
+/** @throws SourceError if the URL is not of the form `s3://BUCKET/KEY` */
+export function parseS3Url(url: string) {
   const match = /^s3:\/\/([^/]*)\/(.*?)(?:\?versionId=([^&]*))?$/is.exec(url);
   const [bucket, key, versionId] = [match?.[1] ?? '', match?.[2] ?? '', match?.[3] ?? null];
   const open = withoutSecrets(url);

@@ -18,8 +18,8 @@ export interface InferRowsOptions {
   readonly reader: FrustumReader;
   readonly model: Model;
   readonly signal?: AbortSignal;
-  /** Called after each window with the number of windows done so far. */
-  readonly onWindow?: (done: number) => void;
+  /** Called after each window with the number of windows done so far, which one it was, and whether it had data. */
+  readonly onWindow?: (done: number, frustum: Frustum, hadData: boolean) => void;
   /** Where times and counts are added up. */
   readonly tally: InferTally;
 }
@@ -112,7 +112,7 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
   for await (const { frustum, scores } of patches) {
     yield* release(frustum.y);
     addPatch(strip, frustum, scores, tally);
-    options.onWindow?.(++done);
+    options.onWindow?.(++done, frustum, scores !== null);
   }
   yield* release(plan.frame.height);
 }

@@ -11,7 +11,7 @@ import type { InferTally } from './infer-rows.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
 import type { SegmentTask } from './plan-segment.ts';
-import type { RunRecord } from './run-record.ts';
+import { identityOf, type RunRecord } from './run-record.ts';
 import { FRUSTUM_VERSION } from './version.ts';
 
 /** One class of the result. */
@@ -33,7 +33,10 @@ export interface ClassSummary {
 /** `run.json` of `frustum segment`. */
 export interface SegmentReport extends RunRecord {
   readonly verb: 'segment';
-  readonly outcome: 'done';
+  /** `partial` where rows are missing: those are without data in the outputs. */
+  readonly outcome: 'done' | 'partial';
+  /** Scene rows that are missing, `y1` exclusive, and why; only in a partial run. */
+  readonly missing?: readonly MissingRows[];
   readonly software: Readonly<Record<'frustum' | 'node' | 'onnxruntime' | 'platform', string>>;
   readonly scene: SceneMetadata;
   readonly model: Pick<
@@ -77,20 +80,29 @@ export interface SegmentReport extends RunRecord {
   readonly alreadyDone?: true;
 }
 
+/** Rows of the scene that a partial run lacks. */
+export interface MissingRows {
+  readonly y0: number;
+  readonly y1: number;
+  readonly reason: string;
+}
+
 export interface ReportParts {
   readonly scene: Scene;
-  readonly model: Model;
+  readonly model: Pick<Model, 'manifest' | 'versions'>;
   readonly task: SegmentTask;
   readonly tally: InferTally;
   readonly totals: RowTotals;
   readonly coverage: CoverageSummary | null;
   readonly outputs: RunRecord['outputs'];
   readonly warnings: readonly string[];
+  /** Empty where the run is whole. */
+  readonly missing: readonly MissingRows[];
   readonly totalMs: number;
 }
 
 export function describeSegment(parts: ReportParts): SegmentReport {
-  const { scene, model, task, tally, totals, coverage } = parts;
+  const { scene, model, task, tally, totals, coverage, missing } = parts;
   const { manifest } = model;
   const { frame, published, rows, columns } = task.plan;
   const windows = rows.length * columns.length;
@@ -101,8 +113,10 @@ export function describeSegment(parts: ReportParts): SegmentReport {
     format: 'frustum-run',
     version: 1,
     verb: 'segment',
-    outcome: 'done',
-    identity: task.identity,
+    outcome: missing.length === 0 ? 'done' : 'partial',
+    // A partial run is not the run: whoever looks for that one must not find it.
+    identity: missing.length === 0 ? task.identity : identityOf({ partial: task.identity, missing }),
+    ...(missing.length > 0 && { missing }),
     software: {
       frustum: FRUSTUM_VERSION,
       node: process.version,

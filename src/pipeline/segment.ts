@@ -1,17 +1,15 @@
-import { bordersOf } from '../frustum/plan.ts';
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { openModel } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
-import { cropScene } from '../scene/crop-scene.ts';
-import { openScene, type Scene } from '../scene/open-scene.ts';
+import type { Scene } from '../scene/open-scene.ts';
 import { createTally, inferRows } from './infer-rows.ts';
-import { openOutputs, titleOf } from './open-outputs.ts';
+import { openSegmentOutputs } from './open-segment-outputs.ts';
+import { openSegmentScene } from './open-segment-scene.ts';
 import { planSegment, type SegmentTask } from './plan-segment.ts';
 import { preparePyramid } from './prepare-pyramid.ts';
-import { describeOutputs, findFinishedRun, takeRecord, writeRecord } from './run-record.ts';
+import { findFinishedRun } from './run-record.ts';
 import type { SegmentHooks, SegmentOptions } from './segment-options.ts';
-import { describeSegment, type SegmentReport } from './segment-report.ts';
-import { writeDocuments } from './write-documents.ts';
+import type { SegmentReport } from './segment-report.ts';
 
 /**
  * Maps one scene: reads it, runs SFR-Net over the plan's frusta, sums and decides, and writes `landcover.tif`,
@@ -26,14 +24,7 @@ import { writeDocuments } from './write-documents.ts';
  */
 export async function segment(options: SegmentOptions, hooks: SegmentHooks = {}): Promise<SegmentReport> {
   const manifest = await readModelManifest(options.model, false);
-  const scene = await openScene(options.scene, {
-    ...(options.bands && { bands: options.bands }),
-    ...(options.stretch && { stretch: options.stretch }),
-    ...(options.place && { place: options.place }),
-    ...(options.cacheBytes !== undefined && { cacheBytes: options.cacheBytes }),
-    ...(options.source && { source: options.source }),
-    ...(hooks.signal && { signal: hooks.signal }),
-  });
+  const scene = await openSegmentScene(options, hooks.signal);
   try {
     const task = await planSegment(options, scene, manifest, hooks.signal);
     const finished = options.overwrite
@@ -61,32 +52,14 @@ async function runTask(
 
   const model = await openModel(options.model, { ...config, ...signal });
   try {
-    const { classes, name, distances } = model.manifest;
-    const { vector, polygons, preview } = config;
+    const { manifest, versions } = model;
+    const { distances } = manifest;
     const pyramid =
       config.sampling === 'pyramid'
         ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
         : null;
     try {
-      const { url, files } = scene;
-      const mapped = cropScene(scene, area.bounds);
-      const outputs = await openOutputs({
-        outDir,
-        scene: mapped,
-        inputUrls: [
-          url,
-          ...files.map((file) => file.url),
-          ...(options.aoi === undefined ? [] : [options.aoi]),
-        ],
-        title: titleOf(url),
-        modelName: name,
-        classes,
-        vector,
-        polygons,
-        preview,
-        seams: { ...bordersOf(plan, area.bounds), scoreStride: model.manifest.scores.stride },
-        ...signal,
-      });
+      const outputs = await openSegmentOutputs({ options, scene, task, manifest, ...signal });
       try {
         hooks.onPlan?.(plan);
         const tally = createTally();
@@ -105,40 +78,8 @@ async function runTask(
           await outputs.writeRows(rows);
         }
         hooks.signal?.throwIfAborted();
-        let earlierFiles: readonly string[] = [];
-        return await outputs.commit(
-          async () => {
-            earlierFiles = await takeRecord(outDir);
-          },
-          async (paths, coverage, wrote) => {
-            const totalMs = performance.now() - started;
-            const { totals } = outputs;
-            const written = await describeOutputs(paths);
-            const facts = {
-              scene,
-              model,
-              task,
-              tally,
-              totals,
-              coverage,
-              outputs: written,
-              warnings,
-              totalMs,
-            };
-            const described = describeSegment(facts);
-            const documents = await writeDocuments({
-              outDir,
-              grid: mapped.grid,
-              modelDir: options.model,
-              report: described,
-              confidenceCounts: totals.confidenceCounts,
-              wrote,
-            });
-            const report = { ...described, outputs: [...written, ...documents] };
-            await writeRecord(outDir, report, earlierFiles);
-            return report;
-          },
-        );
+        const totalMs = () => performance.now() - started;
+        return await outputs.commit({ versions, tally, warnings, missing: [], totalMs });
       } catch (error) {
         await outputs.abort();
         throw error;

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import { metricsOfFailure, tellMetrics } from './job-metrics.ts';
+import { addPlanFlags, type PlanFlags, readPlanOf } from './plan-file.ts';
+import type { Progress } from './reporter.ts';
+import { sourceOptionsOf } from './source-options.ts';
+import { examples, parseCount, type VerbContext } from './verb.ts';
+
+interface RunShardFlags extends PlanFlags {
+  index?: number;
+  checkpointSeconds?: number;
+}
+
+export function addRunShard(program: Command, { reporter, signal, print }: VerbContext): void {
+  addPlanFlags(
+    program.command('run-shard').description('do one shard of a plan, or go on with it; for array jobs'),
+  )
+    .option(
+      '--index <n>',
+      'which one, from 0 (default: AWS_BATCH_JOB_ARRAY_INDEX, SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX)',
+      parseCount,
+    )
+    .option(
+      '--checkpoint-seconds <n>',
+      'finished rows are put away so often, so that a killed attempt loses no more (default: 120)',
+      parseCount,
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'run-shard --plan out/plan.json --index 3',
+        'run-shard --plan s3://bucket/maps/plans/1f2e3d4c5b6a.json',
+      ),
+    )
+    .action(async (flags: RunShardFlags) => {
+      const { runShard } = await import('../job/run-shard.ts');
+      const { chooseShardIndex } = await import('../job/read-plan.ts');
+      const index = chooseShardIndex(flags.index, process.env);
+      const plan = await readPlanOf(flags, signal);
+      let progress: Progress | null = null;
+      const report = await runShard(
+        {
+          plan,
+          index,
+          ...sourceOptionsOf(flags),
+          ...(flags.checkpointSeconds !== undefined && { checkpointSeconds: flags.checkpointSeconds }),
+        },
+        {
+          signal,
+          onStart: (windows) => {
+            progress = reporter.startProgress('mapping', windows, 'windows');
+          },
+          onWindow: (done) => progress?.update(done),
+        },
+      )
+        .catch((error: unknown) => {
+          tellMetrics(print, metricsOfFailure(error, signal.aborted), { plan: plan.id, shard: index });
+          throw error;
+        })
+        .finally(() => progress?.stop());
+      tellMetrics(
+        print,
+        {
+          ShardsDone: 1,
+          ShardSeconds: report.seconds,
+          Windows: report.windows,
+          PeakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+        },
+        { plan: plan.id, scene: report.scene, shard: index },
+      );
+      reporter.info(report.alreadyDone ? 'already done; nothing changed' : 'done', { ...report });
+    });
+}

@@ -1,0 +1,89 @@
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import { SourceError } from '../core/errors.ts';
+import type { RunLocalReport } from '../job/run-local.ts';
+import { mergeProgress, tellScene } from './merge.ts';
+import { addPlanFlags, type PlanFlags, readPlanOf, sourceFlagsOf } from './plan-file.ts';
+import type { Progress } from './reporter.ts';
+import { sourceOptionsOf } from './source-options.ts';
+import { examples, parsePositive, type VerbContext } from './verb.ts';
+
+interface RunFlags extends PlanFlags {
+  engine?: 'local';
+  workers?: number;
+  attempts?: number;
+  partial?: true;
+}
+
+export function addRun(program: Command, context: VerbContext): void {
+  const command = program
+    .command('run')
+    .description(
+      'do a plan: its shards in processes of their own, then the merge; what is done already stays',
+    )
+    .addOption(new Option('--engine <name>', 'where the shards run').choices(['local']).default('local'));
+  addRunFlags(command, context, [
+    'run --plan out/plan.json --workers 2',
+    'run --plan out/plan.json --workers 4 --partial',
+  ]);
+}
+
+export function addRetry(program: Command, context: VerbContext): void {
+  const command = program
+    .command('retry')
+    .description(
+      'do only the shards of a plan that failed, were stopped or are missing, on this machine, then the merge',
+    );
+  addRunFlags(command, context, ['retry --plan out/plan.json']);
+}
+
+function addRunFlags(command: Command, { reporter, signal }: VerbContext, lines: readonly string[]): void {
+  addPlanFlags(command)
+    .option(
+      '--workers <n>',
+      'shards at once (default: as many as have the threads that the plan gives each)',
+      parsePositive,
+    )
+    .option(
+      '--attempts <n>',
+      'attempts at a shard that was killed or asked to try again (default: 3)',
+      parsePositive,
+    )
+    .option('--partial', 'also merge scenes of which shards failed; their results are marked')
+    .addHelpText('after', examples(...lines))
+    .action(async (flags: RunFlags) => {
+      const { runLocal } = await import('../job/run-local.ts');
+      const plan = await readPlanOf(flags, signal);
+      const progress: Progress = reporter.startProgress('mapping', plan.shardCount, 'shards');
+      const report = await runLocal(
+        {
+          plan,
+          planUrl: flags.plan,
+          workers: flags.workers ?? Math.max(1, Math.floor(availableParallelism() / plan.settings.threads)),
+          workerFlags: sourceFlagsOf(flags),
+          ...sourceOptionsOf(flags),
+          ...(flags.attempts !== undefined && { attempts: flags.attempts }),
+          ...(flags.partial && { partial: true }),
+        },
+        { signal, ...mergeProgress(reporter), onShard: (ended) => progress.update(ended) },
+      ).finally(() => progress.stop());
+      for (const scene of report.scenes) tellScene(reporter, scene);
+      if (report.outcome === 'partial') throw partialError(report);
+    });
+}
+
+/** A run of which a part failed ends as a failure, and says which part. */
+function partialError({ scenes, failed, refused }: RunLocalReport): SourceError {
+  const whole = scenes.filter(({ outcome }) => outcome === 'done').length;
+  const words = [
+    ...failed.map(({ index, scene, message }) => `${scene}: shard ${index}: ${message}`),
+    ...refused.map(({ source, message }) => `${source}: ${message}`),
+  ];
+  return new SourceError(
+    `the run is partial: ${whole} of ${scenes.length + refused.length} scenes are done. ${words.join('; ')}. frustum status shows what is missing, frustum retry does it again`,
+    {
+      url: scenes.find(({ outcome }) => outcome !== 'done')?.id ?? refused[0]?.source ?? '',
+      status: 'partial',
+    },
+  );
+}
