@@ -103,9 +103,13 @@ export async function polygonize(options: PolygonizeOptions): Promise<Polygonize
     if (options.styles) {
       // With the names and colours of the features, also where the raster tells none.
       const drawn = summary.classes.map(({ classId: id, className: name, color }) => ({ id, name, color }));
-      for (const base of new Set(paths.map((path) => path.slice(0, -extname(path).length)))) {
+      const baseOf = (path: string) => path.slice(0, -extname(path).length);
+      const rasterBase = sieved === undefined ? null : baseOf(resolve(sieved));
+      for (const base of new Set(paths.map(baseOf))) {
+        // QGIS takes the one file for a raster of this name too.
+        const geometry = base === rasterBase ? 'both' : 'polygon';
         const sld = sldForClasses(drawn, { geometry: 'polygon', name: basename(base) });
-        texts.push(await openTextSink(`${base}.qml`, qmlForClasses(drawn, { geometry: 'polygon' })));
+        texts.push(await openTextSink(`${base}.qml`, qmlForClasses(drawn, { geometry })));
         texts.push(await openTextSink(`${base}.sld`, sld));
       }
     }
