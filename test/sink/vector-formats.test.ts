@@ -20,6 +20,7 @@ import { CLASSES, coverageFeature, polygonsOf, square } from '../support/coverag
 import { needTool } from '../support/need-tool.ts';
 import { readWithOgr } from '../support/ogr.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
+import { LONLAT } from '../vectorize/grids.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'frustum-formats-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -33,6 +34,14 @@ const UTM = {
   metresPerUnit: 1,
   geoKeys: null,
 } as const;
+
+/** So coarse that features are in few tiles. */
+const WORLD: Grid = {
+  width: 360,
+  height: 160,
+  transform: { a: 1, b: 0, c: -180, d: 0, e: -1, f: 80 },
+  crs: LONLAT,
+};
 
 /** Formats that hold features whole; tiles hold pieces of them. */
 const LAYERS = VECTOR_FORMATS.filter((format) => format !== 'pmtiles');
@@ -276,7 +285,7 @@ describe('vector outputs on a full disk', () => {
   it.skipIf(disk === null)('takes the others with it: all files or none', async () => {
     const sinks: VectorSink[] = [];
     for (const format of VECTOR_FORMATS) {
-      sinks.push(await openVectorSink({ path: join(disk!, `y.${format}`), space: WGS84, grid: GRID }));
+      sinks.push(await openVectorSink({ path: join(disk!, `y.${format}`), space: WGS84, grid: WORLD }));
     }
     // Everything fits but what is made at the end: FlatGeobuf's index and features, Parquet's only row group.
     for (let i = 0; i < 2500; i++) {

@@ -43,7 +43,10 @@ export function quantiseRings({ coordinates, ringEnds }: CoverageGeometry, zoom:
   for (const end of ringEnds) {
     const ring: UnitRing = [];
     const put = (longitude: number, latitude: number) => {
-      const x = Math.round(mercatorX(longitude) * world);
+      let x = Math.round(mercatorX(longitude) * world);
+      // Only what is on the world's cut may come to lie on it: areas run along it from cut to cut.
+      if (x <= 0 && longitude !== -180) x = 1;
+      else if (x >= world && longitude !== 180) x = world - 1;
       const y = Math.round(mercatorY(latitude) * world);
       if (ring[ring.length - 2] !== x || ring[ring.length - 1] !== y) ring.push(x, y);
     };

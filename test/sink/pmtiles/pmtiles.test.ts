@@ -118,6 +118,20 @@ describe('vector tiles', () => {
     expect(problems(archive, raster, place)).toEqual([]);
   });
 
+  it('cover the whole world, up to where Web Mercator ends', async () => {
+    const place = { name: 'world', crs: LONLAT, transform: northUp(-180, 90, 0.5) };
+    const raster = land(21, 720, 360, 0.01);
+    for (const how of [{}, { simplify: { method: 'dp', toleranceM: 150_000 } }] as const) {
+      const { archive } = await tilesOf(raster, place, how);
+      expect(archive.header).toMatchObject({ minZoom: 0, minLon: -180, maxLon: 180 });
+      expect(archive.header.maxLat).toBeCloseTo(85.0511, 4);
+      expect(archive.tiles.filter(({ zoom }) => zoom === archive.header.maxZoom)).toHaveLength(
+        4 ** archive.header.maxZoom,
+      );
+      expect(problems(archive, raster, place)).toEqual([]);
+    }
+  });
+
   it('cover the ground exactly once on random rasters', { timeout: 120_000 }, async () => {
     const size = fc.integer({ min: 1, max: 90 });
     const noise = fc.constantFrom(0, 0.02, 0.3, 1);
