@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readJobPlan, segment, synthesize } from '../../src/index.ts';
+import { openS3Store } from '../../src/job/s3-store.ts';
+import { needTool } from '../support/need-tool.ts';
+import { type S3Store, startS3Store } from '../support/radosgw.ts';
+import { runFrustum } from '../support/run-command.ts';
+import { differences, MODEL, outputsOf } from './job-kit.ts';
+
+describe.skipIf(!needTool('radosgw'))('jobs in a real S3 store', () => {
+  let store: S3Store;
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'frustum-s3-jobs-'));
+    store = await startS3Store();
+    vi.stubEnv('AWS_ACCESS_KEY_ID', store.owner.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', store.owner.secretAccessKey);
+    vi.stubEnv('AWS_ENDPOINT_URL', store.endpoint);
+    vi.stubEnv('AWS_REGION', 'us-east-1');
+    for (const Bucket of ['scenes', 'maps']) await store.client.send(new CreateBucketCommand({ Bucket }));
+  }, 120_000);
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await store?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const keys = async (Prefix: string) => {
+    const { Contents } = await store.client.send(new ListObjectsV2Command({ Bucket: 'maps', Prefix }));
+    return (Contents ?? []).map(({ Key }) => Key!);
+  };
+  const uploads = async () =>
+    (await store.client.send(new ListMultipartUploadsCommand({ Bucket: 'maps' }))).Uploads ?? [];
+
+  it('scene, plan, shards and outputs there: the bytes of a run on this machine', async () => {
+    const { scenePath } = await synthesize({ width: 420, height: 400, seed: 5, outDir: join(dir, 'land') });
+    const Body = await readFile(scenePath);
+    await store.client.send(new PutObjectCommand({ Bucket: 'scenes', Key: 'a/land.tif', Body }));
+    const whole = join(dir, 'whole');
+    const scene = 's3://scenes/a/land.tif';
+    await segment({ scene, model: MODEL, outDir: whole, bands: [2, 3, 4], threads: 1 });
+
+    const flags = ['--model', MODEL, '--bands', '2,3,4', '--threads', '1', '--shards-per-scene', '3'];
+    const out = 's3://maps/run one';
+    const planned = await runFrustum('plan', 's3://scenes/a/', ...flags, '--out', out);
+    expect(planned.status, JSON.stringify(planned.failure)).toBe(0);
+    const [key] = await keys('run one/plans/');
+    const job = await readJobPlan(`s3://maps/${key}`);
+    expect(job.scenes[0]).toMatchObject({ source: scene, shards: [{}, {}, {}] });
+    const early = await runFrustum('merge', '--plan', `s3://maps/${key}`);
+    expect(early).toMatchObject({ status: 1, failure: { tag: 'SourceError' } });
+    const ran = await runFrustum('run', '--plan', `s3://maps/${key}`, '--workers', '2');
+    expect(ran.status, JSON.stringify(ran.failure)).toBe(0);
+
+    const folder = `run one/${job.scenes[0]!.id}/`;
+    const files = new Map<string, Buffer>();
+    for (const name of await keys(folder)) {
+      const { Body: body } = await store.client.send(new GetObjectCommand({ Bucket: 'maps', Key: name }));
+      files.set(name.slice(folder.length), Buffer.from(await body!.transformToByteArray()));
+    }
+    expect(files.delete('run.json')).toBe(true);
+    // The STAC Item links to the model, which lies elsewhere as seen from there.
+    const expected = await outputsOf(whole);
+    expect(differences(files, expected).filter((name) => name !== 'stac-item.json')).toEqual([]);
+
+    const rows = (await keys('run one/shards/')).filter((name) => name.endsWith('.rows'));
+    expect(rows).toHaveLength(3);
+    const tags = await store.client.send(new GetObjectTaggingCommand({ Bucket: 'maps', Key: rows[0]! }));
+    expect(tags.TagSet).toEqual([{ Key: 'frustum', Value: 'intermediate' }]);
+    const again = await runFrustum('plan', 's3://scenes/a/', ...flags, '--out', out);
+    expect(again.stdout).toMatch(/0 to do, 1 done already/);
+  }, 180_000);
+
+  it('sends large objects in parts, whole; an upload that fails leaves nothing', async () => {
+    const chunk = new Uint8Array(1 << 20);
+    const write = async (endpoint: string, key: string) => {
+      const draft = await openS3Store('s3://maps', { endpoint }).create('draft');
+      for (let i = 0; i < 40; i++) await draft.write(chunk.slice().fill(i));
+      await draft.commit(key);
+    };
+    await write(store.endpoint, 'large/whole');
+    const { Body } = await store.client.send(new GetObjectCommand({ Bucket: 'maps', Key: 'large/whole' }));
+    const bytes = await Body!.transformToByteArray();
+    expect(bytes.length).toBe(40 << 20);
+    expect([0, 16 << 20, 32 << 20, (40 << 20) - 1].map((at) => bytes[at])).toEqual([0, 16, 32, 39]);
+
+    // A part that passes with the third attempt, and one that never does.
+    const hiccups = await startProxy(store.endpoint, (url, n) =>
+      /partNumber=2/.test(url) && n < 2 ? 503 : null,
+    );
+    const broken = await startProxy(store.endpoint, (url) => (/partNumber=3/.test(url) ? 403 : null));
+    try {
+      await write(hiccups.url, 'large/hiccups');
+      await expect(write(broken.url, 'large/broken')).rejects.toMatchObject({
+        tag: 'SourceError',
+        message: expect.stringMatching(/^s3:\/\/maps\/large\/broken cannot be written or listed \(403\)/),
+      });
+    } finally {
+      hiccups.server.close();
+      broken.server.close();
+    }
+    expect(await keys('large/')).toEqual(['large/hiccups', 'large/whole']);
+    expect(await uploads()).toEqual([]);
+  }, 120_000);
+});
+
+/** Passes requests on as they are, save for those that `refuse` gives a status for; `n` counts these. */
+async function startProxy(
+  target: string,
+  refuse: (url: string, n: number) => number | null,
+): Promise<{ server: Server; url: string }> {
+  let refused = 0;
+  const server = createServer((incoming, answer) => {
+    const status = refuse(incoming.url!, refused);
+    if (status !== null) {
+      refused++;
+      incoming.resume().once('end', () => answer.writeHead(status).end());
+      return;
+    }
+    const { hostname, port } = new URL(target);
+    const { method, url: path, headers } = incoming;
+    const onward = request({ hostname, port, method, path, headers }, (reply) => {
+      answer.writeHead(reply.statusCode!, reply.headers);
+      reply.pipe(answer);
+    });
+    onward.once('error', () => answer.destroy());
+    incoming.pipe(onward);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
