@@ -119,8 +119,10 @@ async function sharePyramid(
   const mine = `${dir}.${randomBytes(6).toString('hex')}.part`;
   try {
     await buildPyramid({ scene, distances, outDir: mine, source, ...signal });
-    // Fails where another one is in place already: then that one is opened.
-    await rename(mine, dir).catch(() => undefined);
+    await rename(mine, dir).catch((error: NodeJS.ErrnoException) => {
+      // Where another one is in place already, that one is opened.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
   } finally {
     await rm(mine, { recursive: true, force: true });
   }

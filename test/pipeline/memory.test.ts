@@ -53,10 +53,11 @@ describe('memory', () => {
     const scenePixels = 1024 * 1024;
     // What a run needs shows in each of its runs, garbage that was not collected yet in some: the lesser peak of two counts.
     const least = async (height: number) => Math.min(await peakOf(height), await peakOf(height));
-    const low = await least(2048);
-    const high = await least(9 * 1024);
-    // The higher scene has 44 MB more in its six bands and rasters; a run that held any of its rasters whole would show it.
-    process.stderr.write(`peak memory: ${low >> 20} MiB for 2048 rows, ${high >> 20} MiB for 9216\n`);
+    // The lower scene is high enough for its run to fill every buffer and pool: below about 4000 rows the peak grows still.
+    const low = await least(5 * 1024);
+    const high = await least(12 * 1024);
+    // The higher scene has 44 MB more in its six bands and rasters.
+    process.stderr.write(`peak memory: ${low >> 20} MiB for 5120 rows, ${high >> 20} MiB for 12288\n`);
     expect(high - low).toBeLessThan(7 * scenePixels * 6);
   });
 });
