@@ -1,6 +1,6 @@
 /**
- * What runs outside and the code inside agree on: names of environment variables, of command lines and of exit codes. The infrastructure imports
- * this file and nothing else of the project, so it imports nothing itself but the exit codes.
+ * What runs outside and the code inside agree on: names of environment variables, of command lines, of exit codes and of
+ * metrics. The infrastructure imports this file and nothing else of the project, so it imports nothing itself but the exit codes.
  */
 import { EXIT } from '../core/errors.ts';
 
@@ -13,11 +13,27 @@ export const SHARD_INDEX_VARIABLES = [
 
 /** Command lines (arguments of `frustum`) that engines start; `plan` is the URL of a plan file. */
 export const JOB_COMMANDS = {
+  /** Plans what is not done yet of `scenes` (a URL or a prefix), and hands the plan to AWS Batch. */
+  planOnBatch: ({ scenes, pipeline, out, provider }: PlanOnBatch) => [
+    ...['plan', scenes, '--pipeline', pipeline, '--out', out],
+    ...['--provider', provider, '--engine', 'aws-batch'],
+  ],
   /** One shard, by the environment's index, or by `--index`. */
   runShard: (plan: string) => ['run-shard', '--plan', plan],
   /** All scenes of a plan that are complete, into their outputs. */
   merge: (plan: string) => ['merge', '--plan', plan],
 } as const;
+
+/** What {@link JOB_COMMANDS}.planOnBatch is told. */
+export interface PlanOnBatch {
+  readonly scenes: string;
+  /** A pipeline file where the job runs. */
+  readonly pipeline: string;
+  /** URL of the folder that plans and outputs go to. */
+  readonly out: string;
+  /** Execution provider of the shards. */
+  readonly provider: string;
+}
 
 /** How a job's process ends: done, failed for good, wrong usage, or worth another attempt. */
 export const JOB_EXIT = EXIT;
@@ -27,3 +43,45 @@ export const STOP_SECONDS = 20;
 
 /** Most children that one array job of AWS Batch can have, and the fewest. */
 export const BATCH_ARRAY_SIZE = { min: 2, max: 10_000 } as const;
+
+/** Environment variables that tell the AWS Batch engine where it submits to: ARNs of queues and job definitions, a log group's name. */
+export const BATCH_VARIABLES = {
+  shardQueue: 'FRUSTUM_BATCH_SHARD_QUEUE',
+  shardDefinition: 'FRUSTUM_BATCH_SHARD_DEFINITION',
+  mergeQueue: 'FRUSTUM_BATCH_MERGE_QUEUE',
+  mergeDefinition: 'FRUSTUM_BATCH_MERGE_DEFINITION',
+  logGroup: 'FRUSTUM_BATCH_LOG_GROUP',
+} as const;
+
+/** The parameter of the job definitions that names the plan: their commands say `Ref::plan`, a submission gives `parameters: { plan }`. */
+export const BATCH_PLAN_PARAMETER = 'plan';
+
+/** Keys of tags that submitted jobs may carry begin so. */
+export const JOB_TAG_PREFIX = 'frustum:';
+
+/** The tag of objects that a later step makes superfluous (shard rasters, shared features); the bucket forgets them after some days. */
+export const INTERMEDIATE_TAG = { key: 'frustum', value: 'intermediate' } as const;
+
+/** CloudWatch metrics of jobs, written as embedded metrics; they have no dimensions, so that a run costs no new metric. */
+export const METRICS = {
+  namespace: 'Frustum',
+  /** Unit of each metric by its name. */
+  units: {
+    RunsPlanned: 'Count',
+    ScenesPlanned: 'Count',
+    ShardsPlanned: 'Count',
+    ShardsDone: 'Count',
+    /** Ended with "try again": reclaimed machines, stores that did not answer. */
+    ShardsStopped: 'Count',
+    ShardsFailed: 'Count',
+    ShardSeconds: 'Seconds',
+    Windows: 'Count',
+    BytesRead: 'Bytes',
+    PeakMemoryBytes: 'Bytes',
+    ScenesDone: 'Count',
+    ScenesPartial: 'Count',
+    ScenesFailed: 'Count',
+  },
+} as const;
+
+export type MetricName = keyof typeof METRICS.units;

@@ -18,7 +18,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sink: ['io', 'geotiff', 'vectorize'],
   evaluate: [],
   synth: [],
+  doctor: ['io', 'model'],
   pipeline: ['*'],
+  job: ['*', 'pipeline'],
   cli: ['*', 'pipeline'],
 };
 
