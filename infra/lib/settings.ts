@@ -75,7 +75,8 @@ export function readSettings(context: (name: string) => unknown): Settings {
   const given = Object.fromEntries(
     Object.keys(settingsSchema.shape)
       .map((name) => [name, context(name)])
-      .filter(([, value]) => value !== undefined && value !== ''),
+      // An empty prefix is the whole bucket; any other empty setting is none.
+      .filter(([name, value]) => value !== undefined && (value !== '' || /Prefix$/.test(String(name)))),
   );
   const parsed = settingsSchema.safeParse(given);
   if (!parsed.success) throw new Error(`-c settings are wrong:\n${z.prettifyError(parsed.error)}`);

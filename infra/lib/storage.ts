@@ -2,6 +2,7 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { INTERMEDIATE_TAG } from '../../src/job/contract.ts';
+import { acknowledge } from './acknowledge.ts';
 import type { Settings } from './settings.ts';
 
 /** Scenes in, maps out; and the records of who read what. Data outlives the stack, records don't. */
@@ -14,9 +15,11 @@ export class Storage extends Construct {
     super(scope, id);
     this.records = new s3.Bucket(this, 'Records', {
       ...guarded(),
-      objectOwnership: s3.ObjectOwnership.OBJECT_WRITER,
       lifecycleRules: [{ expiration: Duration.days(90), noncurrentVersionExpiration: Duration.days(1) }],
       removalPolicy: RemovalPolicy.DESTROY,
+    });
+    acknowledge(this.records, {
+      'AwsSolutions-S1': 'It holds the access logs and flow logs; logging who reads logs would log itself.',
     });
     this.input = settings.inputBucket
       ? s3.Bucket.fromBucketName(this, 'Input', settings.inputBucket)
