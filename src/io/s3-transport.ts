@@ -14,11 +14,7 @@ import type { Counters, RangeAnswer, RangeRequest, Transport } from './transport
 export function createS3Transport(url: string, options: S3Options): Transport {
   const { bucket, key, versionId, shown } = parseS3Url(url);
   const counters: Counters = { requests: 0, bytes: 0, retries: 0 };
-  // The SDK is held at a version that runs on Node 20. Its wish for a newer one would break the lines of JSON that people's
-  // programs read from standard error.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  const anonymous = options.anonymous ?? /^(yes|true|1)$/i.test(process.env.AWS_NO_SIGN_REQUEST ?? '');
-  const client = new S3Client(clientConfig(options, anonymous));
+  const { client, anonymous } = createS3Client(options);
   const payer = options.requesterPays ?? process.env.AWS_REQUEST_PAYER?.toLowerCase() === 'requester';
 
   const send = async ({ offset, length, expected, signal }: RangeRequest): Promise<RangeAnswer> => {
@@ -69,6 +65,18 @@ export function createS3Transport(url: string, options: S3Options): Transport {
     },
     close: () => client.destroy(),
   };
+}
+
+/** A client as the options and the environment say, and whether its requests go unsigned. It tries nothing twice. */
+export function createS3Client(options: S3Options): {
+  readonly client: S3Client;
+  readonly anonymous: boolean;
+} {
+  // The SDK is held at a version that runs on Node 20. Its wish for a newer one would break the lines of JSON that people's
+  // programs read from standard error.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  const anonymous = options.anonymous ?? /^(yes|true|1)$/i.test(process.env.AWS_NO_SIGN_REQUEST ?? '');
+  return { client: new S3Client(clientConfig(options, anonymous)), anonymous };
 }
 
 function clientConfig(options: S3Options, anonymous: boolean): S3ClientConfig {
