@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { EXIT, exitCodeOf, isFrustumError } from '../core/errors.ts';
 import { addConvert } from './convert.ts';
+import { addDoctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addInfo } from './info.ts';
 import { addPolygonize } from './polygonize.ts';
@@ -22,7 +23,16 @@ export function createProgram(context: VerbContext): Command {
       'after',
       '\nExit codes: 0 done, 1 permanent failure, 2 wrong usage, 75 stopped or failed for now: try again.',
     );
-  for (const add of [addSegment, addInfo, addConvert, addPyramid, addPolygonize, addSynth, addEvaluate]) {
+  for (const add of [
+    addSegment,
+    addInfo,
+    addConvert,
+    addPyramid,
+    addPolygonize,
+    addSynth,
+    addEvaluate,
+    addDoctor,
+  ]) {
     add(program, context);
   }
   for (const command of [program, ...program.commands]) command.exitOverride();
