@@ -50,12 +50,15 @@ export async function checkBucket(url: string, write: boolean, options: S3Option
   } catch (error) {
     const region = await client.config.region().catch(() => null);
     const explained = explainS3Failure(error, { url, bucket, region, anonymous });
+    const denied = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 403;
     const sofar = done.length === 0 ? '' : `${done.join(', ')}; but `;
     return {
       name,
       state: 'problem',
       found: `${sofar}${doing} failed: ${reasonOf(explained)}`,
-      advice: `allow ${doing} on it to this identity, or correct what the message names`,
+      advice: denied
+        ? `allow ${doing} on it to this identity, or correct what the message names`
+        : 'correct what the message names; --s3-endpoint and --s3-region say where the store is',
     };
   } finally {
     client.destroy();

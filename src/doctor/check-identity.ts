@@ -29,12 +29,13 @@ export async function checkIdentity(region: string | undefined): Promise<Finding
       return skipped(`no answer in ${PATIENCE_MS / 1000} s; networks without a way out need none`);
     return { name, state: 'ok', found: `${answer.Arn}, account ${answer.Account}`, advice: null };
   } catch (error) {
-    const { name: kind, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+    const failure = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };
+    const { name: kind, $metadata } = failure;
     if (/Credential|TokenProvider/i.test(kind ?? '')) {
       return skipped('no AWS credentials here; only s3: URLs that are not public need them');
     }
     if ($metadata?.httpStatusCode === undefined) {
-      return skipped(`STS can't be reached (${kind}); networks without a way out need none`);
+      return skipped(`STS can't be reached (${failure.code ?? kind}); networks without a way out need none`);
     }
     return {
       name,
