@@ -8,6 +8,9 @@ import { acknowledge } from './acknowledge.ts';
 import type { Network } from './network.ts';
 import type { Settings } from './settings.ts';
 
+/** The user that containers run as (Dockerfile). */
+export const CONTAINER_USER = 10001;
+
 /** Machines that come when jobs wait and go when they are done, and the queues in front of them. */
 export class Compute extends Construct {
   /** GPU spot machines first, on-demand ones behind. */
@@ -99,6 +102,8 @@ function createLaunchTemplate(scope: Construct, settings: Settings): ec2.LaunchT
     'echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config',
     // Jobs promise to stop in STOP_SECONDS; SIGKILL comes later than that.
     `echo ECS_CONTAINER_STOP_TIMEOUT=${STOP_SECONDS * 3}s >> /etc/ecs/ecs.config`,
+    // Batch's single-node jobs share the machine's network, so that no hop limit keeps them from the ECS agent's role.
+    `iptables -I OUTPUT -d 169.254.169.254/32 -m owner --uid-owner ${CONTAINER_USER} -j REJECT`,
   );
   const userData = new ec2.MultipartUserData();
   userData.addPart(ec2.MultipartBody.fromUserData(script));

@@ -99,7 +99,8 @@ export class Jobs extends Construct {
       }),
       parameters: {
         scenes: storage.input.s3UrlForObject(settings.inputPrefix),
-        pipeline: settings.pipeline,
+        // Which model fits is nothing to guess: without the setting, each submission says it.
+        pipeline: settings.pipeline ?? '',
         out: storage.output.s3UrlForObject(settings.outputPrefix),
       },
       environment: {

@@ -50,7 +50,7 @@ export class Nightly extends Construct {
         retryPolicy: { maximumRetryAttempts: 5, maximumEventAgeInSeconds: 3600 },
       },
     });
-    schedule.addDependency(group);
+    schedule.addResourceDependency(group);
     // Else the first night may come before the role may submit.
     schedule.node.addDependency(role);
   }

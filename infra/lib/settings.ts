@@ -31,7 +31,7 @@ export const settingsSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,100}$/)
     .default('0.1.0'),
-  pipeline: z.string().startsWith('/').default('/app/pipelines/gid.json'),
+  pipeline: z.string().startsWith('/').optional(),
   gpuTypes: list.default(['g6.xlarge', 'g5.xlarge', 'g6.2xlarge', 'g5.2xlarge']),
   cpuTypes: list.default(['m7i.xlarge', 'm7a.xlarge', 'm6i.xlarge']),
   spotVcpus: count(0, 10_000).default(64),
@@ -83,6 +83,9 @@ export function readSettings(context: (name: string) => unknown): Settings {
   const settings = parsed.data;
   if (settings.endpointZones > settings.zones) {
     throw new Error(`-c endpointZones=${settings.endpointZones}: there are only zones=${settings.zones}`);
+  }
+  if (settings.nightly !== undefined && settings.pipeline === undefined) {
+    throw new Error('-c nightly needs -c pipeline: a file in the image, e.g. /app/pipelines/gid.json');
   }
   if (settings.spotVcpus + settings.onDemandVcpus < settings.shardVcpus) {
     throw new Error(

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { STOP_SECONDS } from '../../src/job/contract.ts';
+import { CONTAINER_USER } from '../lib/compute.ts';
 import { type Json, resource, resources, synthesise } from './support.ts';
 
 describe('compute', () => {
@@ -72,6 +74,14 @@ describe('compute', () => {
     expect(script).toContain('ECS_ENABLE_SPOT_INSTANCE_DRAINING=true');
     const [, seconds] = /ECS_CONTAINER_STOP_TIMEOUT=(\d+)s/.exec(script)!;
     expect(Number(seconds)).toBeGreaterThan(STOP_SECONDS);
+  });
+
+  it("keeps jobs from the machine's own role", () => {
+    const [, { LaunchTemplateData }] = resource(template, 'AWS::EC2::LaunchTemplate', 'Compute');
+    expect(JSON.stringify(LaunchTemplateData)).toContain(
+      `iptables -I OUTPUT -d 169.254.169.254/32 -m owner --uid-owner ${CONTAINER_USER} -j REJECT`,
+    );
+    expect(readFileSync('Dockerfile', 'utf8')).toContain(`USER ${CONTAINER_USER}\n`);
   });
 
   it('cancels jobs that no machine can ever take', () => {

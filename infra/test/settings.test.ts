@@ -11,6 +11,7 @@ describe('settings', () => {
     [{ attempts: '11' }, /attempts/],
     [{ gpuTypes: 'optimal' }, /g6\.xlarge/],
     [{ nightly: 'every night' }, /cron\(15 1/],
+    [{ nightly: 'rate(1 day)' }, /needs -c pipeline/],
     [{ inputBucket: 'My_Bucket' }, /inputBucket/],
     [{ email: 'nobody' }, /email/],
     [{ logDays: '31' }, /logDays/],

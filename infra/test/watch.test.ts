@@ -3,7 +3,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { METRICS } from '../../src/job/contract.ts';
 import { type Json, resource, resources, statementsOf, synthesise } from './support.ts';
 
-const NIGHT = { nightly: 'cron(15 1 * * ? *)', timeZone: 'Europe/Berlin', email: 'maps@example.org' };
+const NIGHT = {
+  nightly: 'cron(15 1 * * ? *)',
+  timeZone: 'Europe/Berlin',
+  email: 'maps@example.org',
+  pipeline: '/app/pipelines/gid.json',
+};
 
 describe('what people are told', () => {
   let template: Template;
