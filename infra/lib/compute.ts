@@ -102,7 +102,7 @@ function createLaunchTemplate(scope: Construct, settings: Settings): ec2.LaunchT
     'echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config',
     // Jobs promise to stop in STOP_SECONDS; SIGKILL comes later than that.
     `echo ECS_CONTAINER_STOP_TIMEOUT=${STOP_SECONDS * 3}s >> /etc/ecs/ecs.config`,
-    // Batch's single-node jobs share the machine's network, so that no hop limit keeps them from the ECS agent's role.
+    // Where jobs share the machine's own network, no hop limit keeps them from the ECS agent's role; this does.
     `iptables -I OUTPUT -d 169.254.169.254/32 -m owner --uid-owner ${CONTAINER_USER} -j REJECT`,
   );
   const userData = new ec2.MultipartUserData();

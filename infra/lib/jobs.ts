@@ -25,6 +25,8 @@ export class Jobs extends Construct {
   readonly plan: batch.EcsJobDefinition;
   readonly shard: batch.EcsJobDefinition;
   readonly merge: batch.EcsJobDefinition;
+  /** Name of the merge's job definition, without revision. */
+  readonly mergeName: string;
 
   constructor(scope: Construct, id: string, settings: Settings, storage: Storage, compute: Compute) {
     super(scope, id);
@@ -45,9 +47,11 @@ export class Jobs extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const executionRole = this.createExecutionRole();
+    const nameOf = (kind: string) => `${settings.name}-${kind.toLowerCase()}`;
+    this.mergeName = nameOf('Merge');
     const define = (kind: string, job: JobKind) =>
       new batch.EcsJobDefinition(this, kind, {
-        jobDefinitionName: `${settings.name}-${kind.toLowerCase()}`,
+        jobDefinitionName: nameOf(kind),
         timeout: Duration.minutes(job.minutes),
         retryAttempts: settings.attempts,
         retryStrategies: RETRY_RULES,

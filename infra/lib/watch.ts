@@ -80,6 +80,8 @@ export class Watch extends Construct {
   /** Messages that Batch itself is the source of: they come even if a job had no time for last words. */
   private announce(compute: Compute, jobs: Jobs): void {
     const field = events.EventField.fromPath;
+    // Any revision: a merge that began before an update ends after it.
+    const merge = `arn:${Aws.PARTITION}:batch:${Aws.REGION}:${Aws.ACCOUNT_ID}:job-definition/${jobs.mergeName}:`;
     const say = (id: string, detail: Record<string, unknown>, text: string) =>
       new events.Rule(this, id, {
         eventPattern: {
@@ -96,8 +98,8 @@ export class Watch extends Construct {
       });
     say(
       'Done',
-      { status: ['SUCCEEDED'], jobDefinition: [jobs.merge.jobDefinitionArn] },
-      `Frustum: done: ${field('$.detail.jobName')}. Its maps are in place; if scenes are missing in them, an alarm "partial" comes too. Job ${field('$.detail.jobId')}.`,
+      { status: ['SUCCEEDED'], jobDefinition: [{ prefix: merge }] },
+      `Frustum: done: ${field('$.detail.jobName')}. Its maps are in place; if scenes are missing in them, an alarm says so. Job ${field('$.detail.jobId')}.`,
     );
     say(
       'Failed',
