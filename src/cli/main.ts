@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { EXIT, exitCodeOf, isFrustumError } from '../core/errors.ts';
 import { addConvert } from './convert.ts';
+import { addDoctor } from './doctor.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addInfo } from './info.ts';
 import { addMerge } from './merge.ts';
@@ -43,6 +44,7 @@ export function createProgram(context: VerbContext): Command {
     addStatus,
     addRun,
     addRetry,
+    addDoctor,
   ]) {
     add(program, context);
   }

@@ -68,7 +68,7 @@ export function createS3Transport(url: string, options: S3Options): Transport {
   };
 }
 
-/** A client that makes no request twice, and whether it sends them unsigned. */
+/** A client as the options and the environment say, and whether its requests go unsigned. It tries nothing twice. */
 export function createS3Client(options: S3Options): { client: S3Client; anonymous: boolean } {
   // The SDK is held at a version that runs on Node 20. Its wish for a newer one would break the lines of JSON that people's
   // programs read from standard error.

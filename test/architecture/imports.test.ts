@@ -18,7 +18,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sink: ['io', 'geotiff', 'vectorize'],
   evaluate: [],
   synth: [],
-  doctor: ['io', 'model'],
+  doctor: ['io', 'model', 'convert/onnx/graph.ts', 'convert/onnx/encode-graph.ts'],
   pipeline: ['*'],
   job: ['*', 'pipeline'],
   cli: ['*', 'pipeline'],
