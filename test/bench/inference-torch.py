@@ -85,7 +85,7 @@ def run_scene(spec, out, threads):
     width, height = spec["size"]
     scene = np.fromfile(spec["scene"], np.uint8).reshape(height, width, 3)
     window, stride = spec["window"], spec["stride"]
-    wall, cpu, network = time.perf_counter(), time.process_time(), 0.0
+    wall, cpu, network, read = time.perf_counter(), time.process_time(), 0.0, 0.0
     frame = pad_to_frame(scene, spec["padTo"])
     total = np.zeros((*frame.shape[:2], spec["architecture"]["head"]["classes"]), np.float32)
     runs = 0
@@ -93,10 +93,11 @@ def run_scene(spec, out, threads):
         for h in range(0, frame.shape[0], stride):
             for w in range(0, frame.shape[1], stride):
                 y, x = min(h, frame.shape[0] - window), min(w, frame.shape[1] - window)
+                start = time.perf_counter()
                 stack = views(spec, frame, y, x)
-                before = time.perf_counter()
+                ready = time.perf_counter()
                 patch = scores_of(net, stack)
-                network += time.perf_counter() - before
+                read, network = read + ready - start, network + time.perf_counter() - ready
                 total[y : y + window, x : x + window] += patch.transpose(1, 2, 0)
                 runs += 1
     classes = total.argmax(2)[:height, :width].astype(np.uint8)
@@ -104,7 +105,14 @@ def run_scene(spec, out, threads):
     classes.tofile(out)
     best = np.partition(total[:height, :width], -2, axis=2)
     (best[:, :, -1] - best[:, :, -2]).astype(np.float32).tofile(out + ".margin")
-    return {"wallS": wall, "cpuS": cpu, "windows": runs, "outsideShare": 1 - network / wall, "version": torch.__version__}
+    return {
+        "wallS": wall,
+        "cpuS": cpu,
+        "windows": runs,
+        "outsideShare": 1 - network / wall,
+        "readMs": 1000 * read / runs,
+        "stitchMs": 1000 * (wall - read - network) / runs,
+    }
 
 
 def run_parts(spec, runs):

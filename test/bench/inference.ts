@@ -54,6 +54,9 @@ interface SceneRun {
   readonly cpuS: number;
   readonly windows: number;
   readonly outsideShare: number;
+  /** Wall milliseconds a window: views cut and resized; scores summed and decided. */
+  readonly readMs: number;
+  readonly stitchMs: number;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'frustum-bench-'));
@@ -75,7 +78,7 @@ try {
 async function compareParts(setup: InferenceSetup): Promise<void> {
   const peak = await measurePeak();
   print(
-    `largest measured: ${peak.toFixed(0)} GFLOP a CPU second of one thread (a matrix product in onnxruntime)`,
+    `largest measured: ${peak.toFixed(0)} GFLOP a CPU second of one thread (onnxruntime's best of a matrix product and a convolution)`,
   );
   const ours = await measureParts(setup, runs);
   const theirs = torch<Record<string, number>>(['parts', setup.spec, String(runs)]);
@@ -145,14 +148,14 @@ async function compareScene(setup: InferenceSetup): Promise<void> {
   const [loopWall, loopCpu] = [best(theirs, 'wallS'), best(theirs, 'cpuS')];
   const line = (label: string, run: SceneRun, wallS: number, cpuS: number, more: string) =>
     print(
-      `${label.padEnd(34)}${wallS.toFixed(2).padStart(9)}${cpuS.toFixed(2).padStart(9)}${(loopWall / wallS).toFixed(2).padStart(8)}${(loopCpu / cpuS).toFixed(2).padStart(8)}${String(run.windows).padStart(9)}${(theirs[0]!.windows / wallS).toFixed(2).padStart(12)}${`${(100 * run.outsideShare).toFixed(0)} %`.padStart(10)}${more}`,
+      `${label.padEnd(34)}${wallS.toFixed(2).padStart(9)}${cpuS.toFixed(2).padStart(9)}${(loopWall / wallS).toFixed(2).padStart(8)}${(loopCpu / cpuS).toFixed(2).padStart(8)}${String(run.windows).padStart(9)}${(theirs[0]!.windows / wallS).toFixed(2).padStart(12)}${`${(100 * run.outsideShare).toFixed(0)} %`.padStart(10)}${run.readMs.toFixed(2).padStart(9)}${run.stitchMs.toFixed(2).padStart(9)}${more}`,
     );
   print();
   print(
     `scene of ${width} x ${height}, stride ${setup.stride}, ${threads} threads, best of ${rounds} (load ${load()}):`,
   );
   print(
-    `${''.padEnd(34)}${'wall s'.padStart(9)}${'CPU s'.padStart(9)}${'ratio'.padStart(8)}${'ratio'.padStart(8)}${'windows'.padStart(9)}${'published/s'.padStart(12)}${'outside'.padStart(10)}${'differing'.padStart(10)}${'margin'.padStart(12)}`,
+    `${''.padEnd(34)}${'wall s'.padStart(9)}${'CPU s'.padStart(9)}${'ratio'.padStart(8)}${'ratio'.padStart(8)}${'windows'.padStart(9)}${'published/s'.padStart(12)}${'outside'.padStart(10)}${'read ms'.padStart(9)}${'sum ms'.padStart(9)}${'differing'.padStart(10)}${'margin'.padStart(12)}`,
   );
   line('PyTorch, published way', theirs[0]!, loopWall, loopCpu, '');
   for (const [i, [label]] of modes.entries()) {
@@ -171,6 +174,9 @@ async function compareScene(setup: InferenceSetup): Promise<void> {
   );
   print(
     "differing: pixels whose class is not PyTorch's; margin: how far apart its two best sums are there at most.",
+  );
+  print(
+    'read, sum: wall milliseconds a window for its views, and for summing and deciding (Frustum: upsampling too).',
   );
   print('outside: share of wall time that no graph (PyTorch: no call of the network) was running.');
 }
@@ -200,5 +206,7 @@ function segmentOnce(setup: InferenceSetup, flags: readonly string[], index: num
     cpuS: user + system,
     windows: counts.windowsRun,
     outsideShare: 1 - network / seconds.total,
+    readMs: (1000 * seconds.read) / counts.windowsRun,
+    stitchMs: (1000 * seconds.stitch) / counts.windowsRun,
   };
 }
