@@ -8,7 +8,7 @@ const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = {
   'qgis-python': ['-c', 'import qgis.core'],
   slurm: [
     ...['--pid', '--fork', '--mount-proc', 'sh', '-c'],
-    'PATH=$PATH:/usr/sbin; slurmctld -V && slurmd -V && munged -V && sbatch -V && setpriv --version',
+    'PATH=$PATH:/usr/sbin; slurmctld -V && slurmd -V && munged -V && command -v sbatch && command -v setpriv',
   ],
 };
 const COMMANDS: Readonly<Record<string, string>> = {

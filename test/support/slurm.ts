@@ -43,16 +43,16 @@ export async function startSlurm(options: ClusterOptions): Promise<SlurmCluster>
   const text = configuration(dir, controller, node, options);
   await writeFile(at('slurm.conf'), text);
   const [nowhere] = (await freePorts(1)) as [number];
-  await writeFile(at('nowhere.conf'), text.replace(`=${controller}`, `=${nowhere}`));
+  await writeFile(at('nowhere.conf'), `${text.replace(`=${controller}`, `=${nowhere}`)}MessageTimeout=2\n`);
   const machine = shortName();
   await writeFile(at('gres.conf'), `NodeName=${machine} Name=gpu File=/dev/null\n`);
 
-  const script = `PATH=$PATH:/usr/sbin; cd '${dir}' || exit 1
+  const script = `PATH=$PATH:/usr/sbin
 munged --foreground --socket='${at('munge/socket')}' --key-file='${at('key')}' --log-file='${at('munged.log')}' \\
   --pid-file='${at('munged.pid')}' --seed-file='${at('munged.seed')}' &
-until [ -S munge/socket ]; do sleep 0.05; done
-slurmctld -D -f slurm.conf &
-slurmd -D -f slurm.conf &
+until [ -S '${at('munge/socket')}' ]; do sleep 0.05; done
+slurmctld -D -f '${at('slurm.conf')}' &
+slurmd -D -f '${at('slurm.conf')}' &
 wait`;
   const inNamespace = ['unshare', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', 'sh', '-c', script];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...inNamespace], { stdio: 'ignore' });
@@ -150,7 +150,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 MaxArraySize=${maxArraySize}
 GresTypes=gpu
-NodeName=${machine} NodeAddr=127.0.0.1 CPUs=${cpus().length} RealMemory=64000 Gres=gpu:1
+NodeName=${machine} NodeAddr=127.0.0.1 CPUs=${Math.max(4, cpus().length)} RealMemory=64000 Gres=gpu:1
 PartitionName=all Nodes=ALL Default=YES MaxTime=10 State=UP
 `;
 }
