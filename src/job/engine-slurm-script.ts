@@ -13,6 +13,8 @@ export interface ScriptOptions {
 
 /** Exit code of a process that SIGTERM ended before it could say what to do about it. */
 const TERMINATED = 128 + 15;
+/** Exit code of one that SIGKILL ended. */
+const KILLED = 128 + 9;
 
 /**
  * Writes a batch script: starts the command, hands SIGTERM on to it (Slurm tells only the script, or all processes of the
@@ -33,22 +35,32 @@ say() { echo "frustum: shard $shard, attempt $attempt on \${SLURMD_NODENAME:-$HO
 say() { echo "frustum: merge, attempt $attempt on \${SLURMD_NODENAME:-$HOSTNAME}: $*" >&2; }`
 }
 
-child= told=
+child= told= code=
 stop() {
   told=1
   [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
 }
 trap stop TERM
 say start
-${words}${array ? ' --index "$shard"' : ''} &
-child=$!
-[ -z "$told" ] || kill -TERM "$child" 2>/dev/null
-# A signal ends the wait, not the child.
-while :; do
-  told=
-  wait "$child"
-  code=$?
-  [ -n "$told" ] || break
+# The command's process says its number, the shell around it the exit code: wait may lose that where a signal comes in.
+exec 3>&1 4< <(
+  trap : TERM
+  bash -c 'echo "$$"; exec "$@" >&3 3>&-' frustum ${words}${array ? ' --index "$shard"' : ''}
+  echo "$?"
+)
+while [ -z "$code" ]; do
+  read -r line <&4
+  case $? in
+  0)
+    if [ -n "$child" ]; then
+      code=$line
+    else
+      child=$line
+      [ -z "$told" ] || stop
+    fi
+    ;;
+  1) code=${KILLED} ;;
+  esac
 done
 
 if [ "$code" -eq ${EXIT.tryAgain} ] || [ "$code" -eq ${TERMINATED} ]; then

@@ -1,4 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sbatchArguments } from '../../src/job/engine-slurm-arguments.ts';
@@ -149,6 +153,52 @@ describe('the batch script', () => {
     expect(said).toContain('--index 13\n');
     expect(said).toContain(`frustum: shard 13, attempt ${Number(restarts) + 1} on `);
     expect([...said.matchAll(/called (.*)/g)].map(([, call]) => call).sort()).toEqual([...calls].sort());
+  });
+});
+
+describe('the batch script, told to stop', () => {
+  // As Slurm does it: the script alone, or every process of the job in whatever order.
+  it.each(['script', 'script and command', 'command and script'])(
+    "hands the command's exit code on: %s",
+    async (who) => {
+      const folder = await mkdtemp(join(tmpdir(), 'frustum-slurm-stop-'));
+      const path = join(folder, 'script.sh');
+      const command = ['bash', '-c', `trap 'kill $!; exit 9' TERM; echo up $$; sleep 60 & wait`];
+      await writeFile(path, writeSlurmScript({ title: 'test', offset: null, command, attempts: 3 }));
+      try {
+        for (let i = 0; i < 12; i++) {
+          const script = spawn('bash', [path], { env: { ...process.env, SLURM_JOB_ID: '1' } });
+          let said = '';
+          script.stdout.setEncoding('utf8').on('data', (text: string) => {
+            said += text;
+          });
+          while (!said.includes('up')) await once(script.stdout, 'data');
+          const pids = { script: script.pid!, command: Number(/up (\d+)/.exec(said)![1]) };
+          for (const name of who.split(' and ') as (keyof typeof pids)[]) process.kill(pids[name], 'SIGTERM');
+          expect(await once(script, 'exit')).toEqual([9, null]);
+        }
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
+});
+
+describe('the batch script of a merge', () => {
+  it('adds nothing to the command, and is put back by its own number', () => {
+    const script = writeSlurmScript({
+      title: 'test',
+      offset: null,
+      command: ['bash', '-c', 'echo "[$*]"; exit 75', 'it', 'x'],
+      attempts: 3,
+    });
+    const controller =
+      'scontrol() { echo "called $1 JobState=RUNNING $2" >&2; echo " JobState=RUNNING "; }\n';
+    const { status, said } = runScript(controller + script, { SLURM_JOB_ID: '12' });
+    expect(status).toBe(75);
+    expect(said).toContain('[x]\n');
+    expect(said).toMatch(/frustum: merge, attempt 1 on .*: ended with 75: back into the queue\n/);
+    expect(said).toContain('called requeue JobState=RUNNING 12\n');
   });
 });
 

@@ -199,23 +199,30 @@ describe.skipIf(!needTool('slurm'))('Slurm', () => {
     expect(differences(await outputsOf(join(to, job.scenes[0]!.id)), await outputsOf(whole))).toEqual([]);
   }, 240_000);
 
-  it.concurrent('tries again after exit code 75, as often as it may, and after no other', async () => {
-    const { job, to, planUrl } = await planned(3);
+  it.concurrent('tries again after exit code 75, as often as it may, and after nothing else', async () => {
+    const { job, to, planUrl } = await planned(4);
+    const marker = join(dir, `cancel me ${count++}`);
     const command = await writeCommand(
       `case "$*" in
 *'--index 0') [ -n "$SLURM_RESTART_COUNT" ] || exit 75 ;;
 *'--index 1') exit 75 ;;
 *'--index 2') exit 3 ;;
+*'--index 3') touch '${marker}'; exec sleep 300 ;;
 esac`,
     );
-    const submission = await submitToSlurm({ plan: job, planUrl, shards: [0, 1, 2], attempts: 2, command });
-    const [array, merge] = idsOf(submission);
-    expect(await cluster.untilEnded([array!, merge!], 90_000)).toEqual(
-      [`${array}_0 COMPLETED`, `${array}_1 FAILED`, `${array}_2 FAILED`, `${merge} FAILED`].sort(),
+    const submission = await submitToSlurm({ plan: job, planUrl, shards: all(job), attempts: 2, command });
+    const [array, other, merge] = idsOf(submission);
+    while (!(await readdir(dir)).some((name) => marker.endsWith(name))) await wait(20);
+    await cluster.ask('scancel', `${other}_0`);
+    expect(await cluster.untilEnded(idsOf(submission), 90_000)).toEqual(
+      [
+        ...[`${array}_0 COMPLETED`, `${array}_1 FAILED`, `${array}_2 FAILED`],
+        ...[`${other}_0 CANCELLED`, `${merge} FAILED`],
+      ].sort(),
     );
     const attempts = await Promise.all(
-      [0, 1, 2].map(async (task) => {
-        const log = await readFile(join(to, 'logs', `${array}_${task}.log`), 'utf8');
+      [`${array}_0`, `${array}_1`, `${array}_2`, `${other}_0`].map(async (task) => {
+        const log = await readFile(join(to, 'logs', `${task}.log`), 'utf8');
         return [...log.matchAll(/attempt (\d) on [^:]*: (.*)/g)].map(([, n, said]) => `${n} ${said}`);
       }),
     );
@@ -228,9 +235,10 @@ esac`,
         '2 ended with 75, and this was the last of 2 attempts',
       ],
       ['1 start'],
+      ['1 start', '1 stopped from outside'],
     ]);
     // The merge waited for the second attempts.
-    expect(await readFile(submission.jobs[1]!.logs, 'utf8')).toMatch(/shard 1 \(.*not begun\).*shard 2 \(/);
+    expect(await readFile(submission.jobs[2]!.logs, 'utf8')).toMatch(/shard 1 \(.*not begun\).*shard 2 \(/);
   }, 240_000);
 
   it('asks for what the plan says, and hands on what the user says', async () => {
@@ -268,7 +276,7 @@ esac`,
     expect(new Set(names).size).toBe(1);
     expect(names[0]).toMatch(new RegExp(`^frustum-${job.id}-[0-9a-f]{8}$`));
     const script = await cluster.ask('scontrol', 'write', 'batch_script', c!, '-');
-    expect(script).toContain(` merge --plan '${planUrl.replace("'", `'\\''`)}' --partial &\n`);
+    expect(script).toContain(` merge --plan '${planUrl.replace("'", `'\\''`)}' --partial\n`);
     expect(submission.jobs.map(({ logs }) => logs)).toEqual(
       [`${a}_*.log`, `${b}_*.log`, `${c}.log`].map((name) => join(to, 'logs', name)),
     );
