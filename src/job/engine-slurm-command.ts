@@ -27,11 +27,13 @@ export function runSlurmCommand(
   options: SlurmCommandOptions,
 ): Promise<string> {
   const { what, input, timeoutMs, signal } = options;
+  // Jobs inherit the environment, also that of a job which submits them: its restarts are not theirs.
+  const env = { ...process.env, SLURM_RESTART_COUNT: undefined };
   return new Promise((resolve, reject) => {
     const child = execFile(
       command,
       args,
-      { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16 << 20, ...(signal && { signal }) },
+      { env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16 << 20, ...(signal && { signal }) },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const url = `slurm:${command}`;

@@ -39,6 +39,8 @@ describe.skipIf(!needTool('slurm'))('Slurm', () => {
     dir = await mkdtemp(join(tmpdir(), 'frustum-slurm-jobs-'));
     cluster = await startSlurm({ maxArraySize: MAX_ARRAY_SIZE });
     vi.stubEnv('SLURM_CONF', cluster.configuration);
+    // As if submitted from a job that Slurm restarted.
+    vi.stubEnv('SLURM_RESTART_COUNT', '7');
     scene = (await synthesize({ width: 340, height: 300, seed: 7, outDir: join(dir, 'land') })).scenePath;
   }, 120_000);
   afterAll(async () => {
