@@ -50,7 +50,10 @@ export async function mergeJob(
 ): Promise<readonly MergedScene[]> {
   const { plan } = options;
   checkVersion(plan);
-  const store = await openObjectStore(plan.to, options.source);
+  const store = await openObjectStore(plan.to, {
+    ...options.source,
+    ...(hooks.signal && { signal: hooks.signal }),
+  });
   const merged: MergedScene[] = [];
   for (const scene of chooseScenes(plan, options.scenes)) {
     hooks.signal?.throwIfAborted();

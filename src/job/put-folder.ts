@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SourceError } from '../core/errors.ts';
 import { writeError } from '../io/atomic-file.ts';
+import { removeLeftovers, temporaryPathFor } from '../io/remove-leftovers.ts';
 import { RUN_FILE, type RunRecord } from '../pipeline/run-record.ts';
 import type { ObjectStore } from './object-store.ts';
 
@@ -12,7 +13,7 @@ export interface OutputFolder {
   readonly path: string;
   /** Puts the run's files into the store, `run.json` last; nothing is left to do where the store is a folder itself. */
   commit(record: RunRecord): Promise<void>;
-  /** Removes what was only needed meanwhile. */
+  /** Removes what was only needed meanwhile; of killed processes, the next one to open a folder does. */
   close(): Promise<void>;
 }
 
@@ -24,7 +25,10 @@ export async function putFolder(store: ObjectStore, folder: string): Promise<Out
   if (store.local) {
     return { path: store.urlOf(folder), commit: async () => undefined, close: async () => undefined };
   }
-  const path = await mkdtemp(join(tmpdir(), 'frustum-merge-')).catch((cause: unknown) => {
+  const target = join(tmpdir(), 'frustum-merge');
+  await removeLeftovers(target);
+  const path = temporaryPathFor(target);
+  await mkdir(path).catch((cause: unknown) => {
     throw writeError(tmpdir(), cause);
   });
   return {

@@ -6,6 +6,7 @@ import type { SourceOptions } from '../io/source-options.ts';
 import { localPathOf } from '../io/urls.ts';
 import { mapBand } from '../pipeline/map-band.ts';
 import { FRUSTUM_VERSION } from '../pipeline/version.ts';
+import { STOP_SECONDS } from './contract.ts';
 import { findRows, folderOfShard, identityOfShard, keyOfRows } from './find-rows.ts';
 import type { ObjectDraft } from './object-store.ts';
 import { openObjectStore } from './object-store.ts';
@@ -45,6 +46,9 @@ export interface RunShardReport {
   readonly alreadyDone: boolean;
 }
 
+/** Milliseconds that a stopped attempt takes at most to put its finished rows away: half of {@link STOP_SECONDS}. */
+const STOPPED_UPLOAD_MS = STOP_SECONDS * 500;
+
 /**
  * Does one shard of a plan: maps its rows and puts them into the store. A shard that is finished is left alone; one that
  * was stopped or killed is gone on with where its rows end. Stopped by the signal, it keeps the rows that are finished.
@@ -57,7 +61,8 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   checkVersion(plan);
   const { scene, shard } = shardOfPlan(plan, index);
   const source: OpenSourceOptions = { ...options.source, ...(hooks.signal && { signal: hooks.signal }) };
-  const store = await openObjectStore(plan.to, options.source);
+  const late = hooks.signal && { signal: delaySignal(hooks.signal, STOPPED_UPLOAD_MS) };
+  const store = await openObjectStore(plan.to, { ...options.source, ...late });
   const { until } = await findRows({ store, plan, scene, shard, source, verify: true });
   const { y0, y1 } = shard;
   const report = { scene: scene.id, index, y0, y1, from: until };
@@ -115,6 +120,15 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   }
   const seconds = Math.round(performance.now() - started) / 1000;
   return { ...report, windows: done, seconds, alreadyDone: false };
+}
+
+/** A signal that fires so long after another one; by itself it keeps no process alive. */
+function delaySignal(signal: AbortSignal, ms: number): AbortSignal {
+  const late = new AbortController();
+  const start = () => void setTimeout(() => late.abort(), ms).unref();
+  if (signal.aborted) start();
+  else signal.addEventListener('abort', start, { once: true });
+  return late.signal;
 }
 
 /** @throws ConfigError if another version of Frustum made the plan */

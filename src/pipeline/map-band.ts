@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { areaOfRows } from '../core/area.ts';
 import { ConfigError, isFrustumError } from '../core/errors.ts';
 import type { ClassRows } from '../core/raster.ts';
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { selectFrusta } from '../frustum/select-frusta.ts';
+import { removeLeftovers, temporaryPathFor } from '../io/remove-leftovers.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
 import { buildPyramid } from '../pyramid/build-pyramid.ts';
@@ -99,7 +99,7 @@ export function changedSincePlan(url: string): ConfigError {
 
 /**
  * Opens the pyramid that several processes share, and makes it where there is none. Whoever is first to finish it puts it
- * in place, whole; the others throw theirs away.
+ * in place, whole; the others throw theirs away. What a killed process began is removed by the next one of its host.
  */
 async function sharePyramid(
   dir: string,
@@ -111,12 +111,13 @@ async function sharePyramid(
   const source = identifyScene(scene);
   const signal = abort && { signal: abort };
   const open = () => openPyramid(dir, { scene, source, distances, ...signal });
+  await removeLeftovers(dir);
   try {
     return await open();
   } catch (error) {
     if (!isFrustumError(error) || error.tag === 'AbortedError') throw error;
   }
-  const mine = `${dir}.${randomBytes(6).toString('hex')}.part`;
+  const mine = temporaryPathFor(dir);
   try {
     await buildPyramid({ scene, distances, outDir: mine, source, ...signal });
     await rename(mine, dir).catch((error: NodeJS.ErrnoException) => {
