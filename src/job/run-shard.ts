@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, isFrustumError } from '../core/errors.ts';
 import type { OpenSourceOptions } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { localPathOf } from '../io/urls.ts';
@@ -22,6 +22,8 @@ export interface RunShardOptions {
   readonly source?: SourceOptions;
   /** Seconds of work after which finished rows are put away, so that a killed attempt loses no more; 120 unless told. */
   readonly checkpointSeconds?: number;
+  /** What the shard's processes may take together, in bytes; what the plan says unless told. */
+  readonly memoryBytes?: number;
   /** Budget of the cache of decoded scene blocks. */
   readonly cacheBytes?: number;
 }
@@ -42,6 +44,8 @@ export interface RunShardReport {
   /** Windows that this attempt ran. */
   readonly windows: number;
   readonly seconds: number;
+  /** Most memory that this process and the network's were seen to hold together; 0 if nothing was to be done. */
+  readonly peakMemoryBytes: number;
   /** True if the shard was finished before. */
   readonly alreadyDone: boolean;
 }
@@ -53,7 +57,8 @@ const STOPPED_UPLOAD_MS = STOP_SECONDS * 500;
  * Does one shard of a plan: maps its rows and puts them into the store. A shard that is finished is left alone; one that
  * was stopped or killed is gone on with where its rows end. Stopped by the signal, it keeps the rows that are finished.
  * Several processes may do one shard at once: each writes whole files, which hold the same rows.
- * @throws ConfigError if the index, this machine or its inputs don't fit the plan; what `segment` throws
+ * @throws ConfigError if the index, this machine or its inputs don't fit the plan; ResourceError if it would take more
+ *   memory than it may, with the finished rows kept; what `segment` throws
  */
 export async function runShard(options: RunShardOptions, hooks: RunShardHooks = {}): Promise<RunShardReport> {
   const { plan, index } = options;
@@ -66,7 +71,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   const { until } = await findRows({ store, plan, scene, shard, source, verify: true });
   const { y0, y1 } = shard;
   const report = { scene: scene.id, index, y0, y1, from: until };
-  if (until === y1) return { ...report, windows: 0, seconds: 0, alreadyDone: true };
+  if (until === y1) return { ...report, windows: 0, seconds: 0, peakMemoryBytes: 0, alreadyDone: true };
 
   const folder = folderOfShard(scene, shard);
   const stateKey = keyOfState(scene, shard);
@@ -78,6 +83,8 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     checkpointMs: (options.checkpointSeconds ?? 120) * 1000,
   });
   const root = localPathOf(store.url);
+  const memoryBytes = options.memoryBytes ?? plan.memoryBytes;
+  let peakMemoryBytes = 0;
   let total = 0;
   let done = 0;
   try {
@@ -90,6 +97,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
         identity: scene.identity,
         y0: until,
         y1,
+        ...(memoryBytes !== undefined && { memoryBytes }),
         pyramidDir: join(root === null ? tmpdir() : join(root, 'shards'), `${scene.id}.pyramid`),
       },
       {
@@ -98,6 +106,9 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
           total = windows;
           pieces.facts.onnxruntime = onnxruntime;
           hooks.onStart?.(windows);
+        },
+        onPeakMemory: (bytes) => {
+          peakMemoryBytes = bytes;
         },
         onWindow: (window, tally) => {
           pieces.countWindow(window.index, window.hadData);
@@ -115,11 +126,12 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     }
     await state.end('done');
   } catch (error) {
-    await state.end(hooks.signal?.aborted ? 'stopped' : 'failed', error);
+    const again = hooks.signal?.aborted || (isFrustumError(error) && error.tag === 'ResourceError');
+    await state.end(again ? 'stopped' : 'failed', error);
     throw error;
   }
   const seconds = Math.round(performance.now() - started) / 1000;
-  return { ...report, windows: done, seconds, alreadyDone: false };
+  return { ...report, windows: done, seconds, peakMemoryBytes, alreadyDone: false };
 }
 
 /** A signal that fires so long after another one; by itself it keeps no process alive. */

@@ -11,6 +11,7 @@ import { buildPyramid } from '../pyramid/build-pyramid.ts';
 import { identifyScene } from '../pyramid/identify-scene.ts';
 import { openPyramid, type Pyramid } from '../pyramid/open-pyramid.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { guardMemory } from './guard-memory.ts';
 import { createTally, type InferTally, inferRows } from './infer-rows.ts';
 import { openSegmentScene } from './open-segment-scene.ts';
 import { planSegment } from './plan-segment.ts';
@@ -27,6 +28,8 @@ export interface BandOptions {
   readonly y1: number;
   /** Where the altitude pyramid is, or is to be made, for runs that sample from one; shared by all bands. */
   readonly pyramidDir: string;
+  /** What this process and the network's may take together. */
+  readonly memoryBytes?: number;
 }
 
 /** A window of the whole run's plan, done. */
@@ -41,12 +44,15 @@ export interface BandHooks {
   /** When the model is open: what it runs on, and how many windows there are to do. */
   readonly onStart?: (versions: Model['versions'], windows: number) => void;
   readonly onWindow?: (done: DoneWindow, tally: Readonly<InferTally>) => void;
+  /** At the end, well or not: most memory that both processes were seen to hold. */
+  readonly onPeakMemory?: (bytes: number) => void;
 }
 
 /**
  * Maps rows `y0` to `y1` of a run's area and yields them, counted from `y0`: byte for byte those of the whole run, since
  * every window that reaches one of them is run, at its place in the whole run's plan.
- * @throws ConfigError where scene, model, settings or version are no longer those of `identity`; what `segment` throws
+ * @throws ConfigError where scene, model, settings or version are no longer those of `identity`; ResourceError where more
+ *   memory would be taken than is promised or there is; what `segment` throws
  */
 export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncGenerator<ClassRows> {
   const { options, identity, y0, y1 } = band;
@@ -59,10 +65,16 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
     const area = areaOfRows(task.area, y0, y1);
     const plan = selectFrusta(task.plan, area);
     const model = await openModel(options.model, { ...task.config, ...signal });
+    const guard = await guardMemory({
+      ...(band.memoryBytes !== undefined && { promisedBytes: band.memoryBytes }),
+      children: [model.pid],
+      shed: () => scene.shrinkCache(SHED_CACHE_BYTES),
+    });
+    const stop = hooks.signal ? AbortSignal.any([hooks.signal, guard.signal]) : guard.signal;
     try {
       const pyramid =
         task.config.sampling === 'pyramid'
-          ? await sharePyramid(band.pyramidDir, scene, manifest.distances, hooks.signal)
+          ? await sharePyramid(band.pyramidDir, scene, manifest.distances, stop)
           : null;
       try {
         hooks.onStart?.(model.versions, plan.count);
@@ -75,19 +87,26 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           model,
           tally,
           onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
-          ...signal,
+          signal: stop,
         });
-        hooks.signal?.throwIfAborted();
+        stop.throwIfAborted();
       } finally {
         await pyramid?.close();
       }
+    } catch (error) {
+      guard.rethrow(error);
     } finally {
+      await guard.stop();
+      hooks.onPeakMemory?.(guard.peakBytes);
       await model.close();
     }
   } finally {
     await scene.close();
   }
 }
+
+/** Decoded blocks that a run keeps where memory is short: a few rows of blocks, since windows side by side share them. */
+const SHED_CACHE_BYTES = 16 * 1024 * 1024;
 
 /** The failure of a job whose inputs are no longer those that were planned. */
 export function changedSincePlan(url: string): ConfigError {
