@@ -66,7 +66,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
           ShardsDone: 1,
           ShardSeconds: report.seconds,
           Windows: report.windows,
-          PeakMemoryBytes: report.peakMemoryBytes,
+          PeakMemoryBytes: report.took.peakMemoryBytes,
         },
         { plan: plan.id, scene: report.scene, shard: index },
       );

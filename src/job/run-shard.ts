@@ -4,10 +4,11 @@ import { ConfigError, isFrustumError } from '../core/errors.ts';
 import type { OpenSourceOptions } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { localPathOf } from '../io/urls.ts';
-import { mapBand } from '../pipeline/map-band.ts';
+import { type BandEnd, mapBand } from '../pipeline/map-band.ts';
 import { FRUSTUM_VERSION } from '../pipeline/version.ts';
 import { STOP_SECONDS } from './contract.ts';
 import { findRows, folderOfShard, identityOfShard, keyOfRows } from './find-rows.ts';
+import { openLongStore } from './long-store.ts';
 import type { ObjectDraft } from './object-store.ts';
 import { openObjectStore } from './object-store.ts';
 import type { JobPlan } from './plan-schema.ts';
@@ -24,6 +25,8 @@ export interface RunShardOptions {
   readonly checkpointSeconds?: number;
   /** What the shard's processes may take together, in bytes; what the plan says unless told. */
   readonly memoryBytes?: number;
+  /** Milliseconds that a far window must take the network for sharing it with other shards to pay; 400 unless told. */
+  readonly shareLongFromMs?: number;
   /** Budget of the cache of decoded scene blocks. */
   readonly cacheBytes?: number;
 }
@@ -44,11 +47,13 @@ export interface RunShardReport {
   /** Windows that this attempt ran. */
   readonly windows: number;
   readonly seconds: number;
-  /** Most memory that this process and the network's were seen to hold together; 0 if nothing was to be done. */
-  readonly peakMemoryBytes: number;
+  /** What it took; 0 if nothing was to be done. */
+  readonly took: BandEnd;
   /** True if the shard was finished before. */
   readonly alreadyDone: boolean;
 }
+
+const NOTHING: BandEnd = { peakMemoryBytes: 0, longComputed: 0, longFetched: 0 };
 
 /** Milliseconds that a stopped attempt takes at most to put its finished rows away: half of {@link STOP_SECONDS}. */
 const STOPPED_UPLOAD_MS = STOP_SECONDS * 500;
@@ -71,7 +76,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   const { until } = await findRows({ store, plan, scene, shard, source, verify: true });
   const { y0, y1 } = shard;
   const report = { scene: scene.id, index, y0, y1, from: until };
-  if (until === y1) return { ...report, windows: 0, seconds: 0, peakMemoryBytes: 0, alreadyDone: true };
+  if (until === y1) return { ...report, windows: 0, seconds: 0, took: NOTHING, alreadyDone: true };
 
   const folder = folderOfShard(scene, shard);
   const stateKey = keyOfState(scene, shard);
@@ -84,7 +89,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   });
   const root = localPathOf(store.url);
   const memoryBytes = options.memoryBytes ?? plan.memoryBytes;
-  let peakMemoryBytes = 0;
+  let took = NOTHING;
   let total = 0;
   let done = 0;
   try {
@@ -98,6 +103,9 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
         y0: until,
         y1,
         ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(options.shareLongFromMs !== undefined && { shareLongFromMs: options.shareLongFromMs }),
+        longStore: (versions) =>
+          openLongStore({ store, scene, threads: plan.settings.threads, versions, source }),
         pyramidDir: join(root === null ? tmpdir() : join(root, 'shards'), `${scene.id}.pyramid`),
       },
       {
@@ -107,8 +115,8 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
           pieces.facts.onnxruntime = onnxruntime;
           hooks.onStart?.(windows);
         },
-        onPeakMemory: (bytes) => {
-          peakMemoryBytes = bytes;
+        onEnd: (end) => {
+          took = end;
         },
         onWindow: (window, tally) => {
           pieces.countWindow(window.index, window.hadData);
@@ -131,7 +139,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     throw error;
   }
   const seconds = Math.round(performance.now() - started) / 1000;
-  return { ...report, windows: done, seconds, peakMemoryBytes, alreadyDone: false };
+  return { ...report, windows: done, seconds, took, alreadyDone: false };
 }
 
 /** A signal that fires so long after another one; by itself it keeps no process alive. */

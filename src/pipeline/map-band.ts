@@ -16,6 +16,7 @@ import { createTally, type InferTally, inferRows } from './infer-rows.ts';
 import { openSegmentScene } from './open-segment-scene.ts';
 import { planSegment } from './plan-segment.ts';
 import type { SegmentOptions } from './segment-options.ts';
+import { findSharedKeys, type LongStore, shareLong } from './share-long.ts';
 
 /** A band of rows of a run that others make the other bands of. */
 export interface BandOptions {
@@ -30,6 +31,19 @@ export interface BandOptions {
   readonly pyramidDir: string;
   /** What this process and the network's may take together. */
   readonly memoryBytes?: number;
+  /** Where bands keep what the network made of far windows that several of them see; told who makes it. */
+  readonly longStore?: (versions: Model['versions']) => LongStore;
+  /** Milliseconds that a far window must take the network for sharing to pay; 400 unless told. */
+  readonly shareLongFromMs?: number;
+}
+
+/** What a band took. */
+export interface BandEnd {
+  /** Most memory that both processes were seen to hold. */
+  readonly peakMemoryBytes: number;
+  /** Far windows that the network encoded, and those that others had encoded before. */
+  readonly longComputed: number;
+  readonly longFetched: number;
 }
 
 /** A window of the whole run's plan, done. */
@@ -44,8 +58,8 @@ export interface BandHooks {
   /** When the model is open: what it runs on, and how many windows there are to do. */
   readonly onStart?: (versions: Model['versions'], windows: number) => void;
   readonly onWindow?: (done: DoneWindow, tally: Readonly<InferTally>) => void;
-  /** At the end, well or not: most memory that both processes were seen to hold. */
-  readonly onPeakMemory?: (bytes: number) => void;
+  /** At the end, well or not. */
+  readonly onEnd?: (end: BandEnd) => void;
 }
 
 /**
@@ -65,10 +79,18 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
     const area = areaOfRows(task.area, y0, y1);
     const plan = selectFrusta(task.plan, area);
     const model = await openModel(options.model, { ...task.config, ...signal });
+    const shared = shareLong(model, {
+      store: band.longStore?.(model.versions) ?? null,
+      isShared: findSharedKeys(task.plan, task.area, y0, y1),
+      fromMs: band.shareLongFromMs ?? SHARE_LONG_FROM_MS,
+    });
     const guard = await guardMemory({
       ...(band.memoryBytes !== undefined && { promisedBytes: band.memoryBytes }),
       children: [model.pid],
-      shed: () => scene.shrinkCache(SHED_CACHE_BYTES),
+      shed: () => {
+        scene.shrinkCache(SHED_CACHE_BYTES);
+        shared.forget();
+      },
     });
     const stop = hooks.signal ? AbortSignal.any([hooks.signal, guard.signal]) : guard.signal;
     try {
@@ -83,8 +105,8 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           plan,
           area,
           scene,
-          reader: createFrustumReader({ scene, plan, pyramid }),
-          model,
+          reader: shared.watch(createFrustumReader({ scene, plan, pyramid })),
+          model: shared.model,
           tally,
           onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
           signal: stop,
@@ -97,13 +119,17 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
       guard.rethrow(error);
     } finally {
       await guard.stop();
-      hooks.onPeakMemory?.(guard.peakBytes);
+      hooks.onEnd?.({ peakMemoryBytes: guard.peakBytes, ...shared.counts });
       await model.close();
+      await shared.settle();
     }
   } finally {
     await scene.close();
   }
 }
+
+/** What fetching features over a network may well take, with room to spare. */
+const SHARE_LONG_FROM_MS = 400;
 
 /** Decoded blocks that a run keeps where memory is short: a few rows of blocks, since windows side by side share them. */
 const SHED_CACHE_BYTES = 16 * 1024 * 1024;

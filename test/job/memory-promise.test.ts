@@ -32,7 +32,7 @@ describe('--memory', () => {
       const { file, job } = await planned(model.replace('/', '-'), model);
       const { status, lines } = await runFrustum('run-shard', '--plan', file, '--index', '0');
       expect(status).toBe(0);
-      const peak = lines.at(-1)!.peakMemoryBytes as number;
+      const peak = (lines.at(-1) as { took: { peakMemoryBytes: number } }).took.peakMemoryBytes;
       const { memoryBytes } = job.estimate;
       const mib = (bytes: number) => Math.round(bytes / MIB);
       process.stderr.write(`${model}: estimated ${mib(memoryBytes)} MiB, took ${mib(peak)} MiB\n`);
