@@ -28,7 +28,8 @@ export async function removeLeftovers(target: string): Promise<void> {
   const prefix = temporaryPrefix(basename(target));
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(prefix)) continue;
-    const pid = /^(\d+)-[0-9a-f]+\.part$/.exec(name.slice(prefix.length))?.[1];
+    // Databases put files of their own beside theirs: a journal, a lock.
+    const pid = /^(\d+)-[0-9a-f]+\.part(?:[.-][a-z]+)?$/.exec(name.slice(prefix.length))?.[1];
     if (pid === undefined || isRunning(Number(pid))) continue;
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
   }

@@ -13,8 +13,16 @@ export interface OutputFolder {
   readonly path: string;
   /** Puts the run's files into the store, `run.json` last; nothing is left to do where the store is a folder itself. */
   commit(record: RunRecord): Promise<void>;
-  /** Removes what was only needed meanwhile; of killed processes, the next one to open a folder does. */
+  /** Removes what was only needed meanwhile; of killed processes, {@link sweepFolders} does. */
   close(): Promise<void>;
+}
+
+/** Where runs write whose outputs go elsewhere. */
+const TEMPORARY = join(tmpdir(), 'frustum-merge');
+
+/** Removes what killed processes left of their folders on this machine. */
+export async function sweepFolders(store: ObjectStore): Promise<void> {
+  if (!store.local) await removeLeftovers(TEMPORARY);
 }
 
 /**
@@ -25,9 +33,7 @@ export async function putFolder(store: ObjectStore, folder: string): Promise<Out
   if (store.local) {
     return { path: store.urlOf(folder), commit: async () => undefined, close: async () => undefined };
   }
-  const target = join(tmpdir(), 'frustum-merge');
-  await removeLeftovers(target);
-  const path = temporaryPathFor(target);
+  const path = temporaryPathFor(TEMPORARY);
   await mkdir(path).catch((cause: unknown) => {
     throw writeError(tmpdir(), cause);
   });

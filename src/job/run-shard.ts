@@ -14,7 +14,7 @@ import { openObjectStore } from './object-store.ts';
 import type { JobPlan } from './plan-schema.ts';
 import { segmentOptionsOf, shardOfPlan } from './read-plan.ts';
 import { createRowsWriter, type RowsFacts, type RowsWriter } from './shard-rows.ts';
-import { keepState, keyOfState, readShardState } from './shard-state.ts';
+import { keepState, keyOfState, putDone, readShardState } from './shard-state.ts';
 
 export interface RunShardOptions {
   readonly plan: JobPlan;
@@ -76,11 +76,16 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   const { until } = await findRows({ store, plan, scene, shard, source, verify: true });
   const { y0, y1 } = shard;
   const report = { scene: scene.id, index, y0, y1, from: until };
-  if (until === y1) return { ...report, windows: 0, seconds: 0, took: NOTHING, alreadyDone: true };
-
   const folder = folderOfShard(scene, shard);
   const stateKey = keyOfState(scene, shard);
-  const state = await keepState(store, stateKey, await readShardState(store.urlOf(stateKey), source));
+  const earlier = await readShardState(store.urlOf(stateKey), source);
+  if (until === y1) {
+    // An attempt that was killed at its very end had no time to say so.
+    if (earlier !== null && earlier.state !== 'done') await putDone(store, stateKey, earlier);
+    return { ...report, windows: 0, seconds: 0, took: NOTHING, alreadyDone: true };
+  }
+
+  const state = await keepState(store, stateKey, earlier);
   const pieces = createPieces({
     create: (y) => store.create(`${folder}/${String(y).padStart(7, '0')}.rows`),
     keyOf: (from, to) => keyOfRows(folder, from, to),

@@ -91,9 +91,9 @@ function phasesOf(merge: boolean, remote: boolean, sampling: string): readonly P
   return ['start', 'mapping', 'rows', 'any', ...(sampling === 'pyramid' ? (['pyramid'] as const) : [])];
 }
 
-/** Loaded before the command: says when somebody listens to SIGTERM. */
+/** Loaded before the command: says when somebody has begun to listen to SIGTERM. */
 const TELL_LISTENING = `data:text/javascript,${encodeURIComponent(
-  "import fs from 'node:fs'; process.on('newListener', (name) => name === 'SIGTERM' && fs.writeSync(2, 'listening\\n'));",
+  "import fs from 'node:fs'; process.on('newListener', (name) => name === 'SIGTERM' && setImmediate(() => fs.writeSync(2, 'listening\\n')));",
 )}`;
 
 /** Starts a process, kills it if told, and tells whether it was; one that was not must have ended well. */
