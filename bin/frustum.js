@@ -1,4 +1,9 @@
 #!/usr/bin/env node
-import { main } from '../dist/cli/main.js';
-
-await main();
+// Loading takes a while; to be asked to stop meanwhile means to try again, as it does later.
+const stop = () => process.exit(75);
+process.on('SIGTERM', stop);
+const { main } = await import('../dist/cli/main.js');
+const ended = main();
+// Only now, since there is no moment without a listener.
+process.off('SIGTERM', stop);
+await ended;

@@ -21,6 +21,7 @@ export {
   FrustumError,
   isFrustumError,
   ModelError,
+  ResourceError,
   SourceError,
   type TaggedError,
   TopologyError,

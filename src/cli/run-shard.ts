@@ -3,11 +3,12 @@ import { metricsOfFailure, tellMetrics } from './job-metrics.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf } from './plan-file.ts';
 import type { Progress } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
-import { examples, parseCount, type VerbContext } from './verb.ts';
+import { examples, parseCount, parsePositive, type VerbContext } from './verb.ts';
 
 interface RunShardFlags extends PlanFlags {
   index?: number;
   checkpointSeconds?: number;
+  memory?: number;
 }
 
 export function addRunShard(program: Command, { reporter, signal, print }: VerbContext): void {
@@ -24,6 +25,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
       'finished rows are put away so often, so that a killed attempt loses no more (default: 120)',
       parseCount,
     )
+    .option('--memory <MiB>', 'what it may take (default: what the plan says)', parsePositive)
     .addHelpText(
       'after',
       examples(
@@ -43,6 +45,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
           index,
           ...sourceOptionsOf(flags),
           ...(flags.checkpointSeconds !== undefined && { checkpointSeconds: flags.checkpointSeconds }),
+          ...(flags.memory !== undefined && { memoryBytes: flags.memory * 1024 * 1024 }),
         },
         {
           signal,
@@ -63,7 +66,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
           ShardsDone: 1,
           ShardSeconds: report.seconds,
           Windows: report.windows,
-          PeakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+          PeakMemoryBytes: report.took.peakMemoryBytes,
         },
         { plan: plan.id, scene: report.scene, shard: index },
       );

@@ -14,6 +14,7 @@ export type ErrorTag =
   | 'WorkerError'
   | 'TopologyError'
   | 'UnsupportedError'
+  | 'ResourceError'
   | 'AbortedError';
 
 /** Base of every error that Frustum raises on purpose. `message` says what, where, expected, got and what to do. */
@@ -122,6 +123,25 @@ export class UnsupportedError extends FrustumError {
   }
 }
 
+/** A run would take more of the machine than was promised, or than there is; the same may work where there is more. */
+export class ResourceError extends FrustumError {
+  readonly tag = 'ResourceError';
+  /** What there is too little of. */
+  readonly resource: 'memory';
+  /** In bytes. */
+  readonly allowed: number;
+  readonly used: number;
+  constructor(
+    message: string,
+    detail: { resource: 'memory'; allowed: number; used: number; cause?: unknown },
+  ) {
+    super(message, { cause: detail.cause });
+    this.resource = detail.resource;
+    this.allowed = detail.allowed;
+    this.used = detail.used;
+  }
+}
+
 /** The user (Ctrl-C) or the scheduler (SIGTERM) asked to stop. */
 export class AbortedError extends FrustumError {
   readonly tag = 'AbortedError';
@@ -136,6 +156,7 @@ export type TaggedError =
   | WorkerError
   | TopologyError
   | UnsupportedError
+  | ResourceError
   | AbortedError;
 
 /** True if `error` is one of Frustum's own errors, also after it crossed a process border. */
@@ -150,6 +171,7 @@ export function exitCodeOf(error: unknown): number {
     case 'ConfigError':
       return EXIT.usage;
     case 'AbortedError':
+    case 'ResourceError':
     case 'WorkerError':
       return EXIT.tryAgain;
     case 'SourceError':
@@ -197,6 +219,7 @@ export function reviveError(data: ErrorData): Error {
     WorkerError: () => new WorkerError(data.message, detail),
     TopologyError: () => new TopologyError(data.message, detail),
     UnsupportedError: () => new UnsupportedError(data.message, detail),
+    ResourceError: () => new ResourceError(data.message, detail),
     AbortedError: () => new AbortedError(data.message),
   };
   return data.tag === null ? new Error(data.message) : make[data.tag]();

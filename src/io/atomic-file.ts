@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open as openFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { isFrustumError, SourceError } from '../core/errors.ts';
 import { makeFolder } from './make-folder.ts';
-import { removeLeftovers, temporaryPrefix } from './remove-leftovers.ts';
+import { removeLeftovers, temporaryPathFor } from './remove-leftovers.ts';
 
 /**
  * A file that appears under its name whole or not at all. Bytes go to a hidden temporary file in the same folder, so
@@ -212,11 +211,9 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
 
 /** Opens a new file beside `target`. The name begins with a dot, so that a listing of results does not show it. */
 async function createBeside(target: string): Promise<{ handle: FileHandle; temporaryPath: string }> {
-  const folder = dirname(target);
-  const name = `${temporaryPrefix(basename(target))}${process.pid}-${randomBytes(6).toString('hex')}.part`;
-  const temporaryPath = join(folder, name);
+  const temporaryPath = temporaryPathFor(target);
   try {
-    await makeFolder(folder);
+    await makeFolder(dirname(target));
     return { handle: await openFile(temporaryPath, 'wx+'), temporaryPath };
   } catch (cause) {
     throw writeError(target, cause);

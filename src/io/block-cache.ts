@@ -33,7 +33,7 @@ interface Load<V> {
  * the whole budget is handed out but not kept.
  */
 export class BlockCache<V extends Sized> {
-  readonly #budgetBytes: number;
+  #budgetBytes: number;
   /** Insertion order is age: a hit moves its entry to the end. */
   readonly #entries = new Map<string, V>();
   readonly #loads = new Map<string, Load<V>>();
@@ -81,6 +81,12 @@ export class BlockCache<V extends Sized> {
       under = this.#start(key, load);
     }
     return signal ? this.#waitOrLeave(key, under, signal) : under.promise;
+  }
+
+  /** Takes a smaller budget from now on, and forgets the oldest blocks beyond it. */
+  shrink(budgetBytes: number): void {
+    this.#budgetBytes = Math.min(this.#budgetBytes, budgetBytes);
+    while (this.#bytes > this.#budgetBytes) this.#evictOldest();
   }
 
   /** Forgets every held block whose key starts with `prefix`. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -13,18 +13,25 @@ export function temporaryPrefix(name: string): string {
   return `.${name.slice(0, 60)}.${hostTag()}-`;
 }
 
+/** A new name beside `target`, for a temporary file or folder that {@link removeLeftovers} knows again. */
+export function temporaryPathFor(target: string): string {
+  const name = `${temporaryPrefix(basename(target))}${process.pid}-${randomBytes(6).toString('hex')}.part`;
+  return join(dirname(target), name);
+}
+
 /**
- * Removes temporary files that processes which no longer run left beside `target` when they were killed. Only files of
- * this host and PID namespace are judged; those of others stay. What cannot be removed stays too.
+ * Removes temporary files and folders that processes which no longer run left beside `target` when they were killed. Only
+ * those of this host and PID namespace are judged; others' stay. What cannot be removed stays too.
  */
 export async function removeLeftovers(target: string): Promise<void> {
   const folder = dirname(target);
   const prefix = temporaryPrefix(basename(target));
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(prefix)) continue;
-    const pid = /^(\d+)-[0-9a-f]+\.part$/.exec(name.slice(prefix.length))?.[1];
+    // Databases put files of their own beside theirs: a journal, a lock.
+    const pid = /^(\d+)-[0-9a-f]+\.part(?:[.-][a-z]+)?$/.exec(name.slice(prefix.length))?.[1];
     if (pid === undefined || isRunning(Number(pid))) continue;
-    await rm(join(folder, name), { force: true }).catch(() => undefined);
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -9,7 +9,7 @@ interface SdkFailure {
   readonly errno?: unknown;
   readonly message?: string;
   readonly Code?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
   readonly $response?: {
     readonly statusCode?: number;
     readonly headers?: Readonly<Record<string, string>>;
@@ -68,6 +68,10 @@ export function explainS3Failure(error: unknown, { url, bucket, region, anonymou
   if (status === null && failure.$metadata?.httpStatusCode === undefined) {
     const early = explainBefore(failure, url, error);
     if (early !== null) return early;
+  }
+  // The SDK has learnt the store's time from this answer, and signs by it from now on.
+  if (name === 'RequestTimeTooSkewed' && failure.$metadata?.clockSkewCorrected === true) {
+    return new Hiccup("the store's clock is far from this machine's", { status: name, cause: error });
   }
   if (PASSING.test(name) || (status !== null && PASSING_STATUSES.has(status))) {
     return new Hiccup(

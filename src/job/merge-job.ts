@@ -8,7 +8,7 @@ import { findDone } from './find-done.ts';
 import { type FoundRows, findRows } from './find-rows.ts';
 import { type ObjectStore, openObjectStore } from './object-store.ts';
 import type { JobPlan, PlanScene } from './plan-schema.ts';
-import { putFolder } from './put-folder.ts';
+import { putFolder, sweepFolders } from './put-folder.ts';
 import { segmentOptionsOf } from './read-plan.ts';
 import { checkVersion } from './run-shard.ts';
 import { readRows } from './shard-rows.ts';
@@ -50,7 +50,11 @@ export async function mergeJob(
 ): Promise<readonly MergedScene[]> {
   const { plan } = options;
   checkVersion(plan);
-  const store = await openObjectStore(plan.to, options.source);
+  const store = await openObjectStore(plan.to, {
+    ...options.source,
+    ...(hooks.signal && { signal: hooks.signal }),
+  });
+  await sweepFolders(store);
   const merged: MergedScene[] = [];
   for (const scene of chooseScenes(plan, options.scenes)) {
     hooks.signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 import { UnsupportedError } from '../core/errors.ts';
-import type { SourceOptions } from '../io/source-options.ts';
+import type { OpenSourceOptions } from '../io/open-source.ts';
 import { localPathOf, schemeOf, withoutSecrets } from '../io/urls.ts';
 import { openFolderStore } from './folder-store.ts';
 
@@ -42,15 +42,16 @@ export interface ObjectDraft {
 }
 
 /**
- * Opens the store at a folder's path or URL.
+ * Opens the store at a folder's path or URL. Once the signal fires, what is being sent over a network is given up and taken
+ * back; a folder takes what is written to it either way.
  * @throws UnsupportedError for schemes that can't be written to
  */
-export async function openObjectStore(url: string, options: SourceOptions = {}): Promise<ObjectStore> {
+export async function openObjectStore(url: string, options: OpenSourceOptions = {}): Promise<ObjectStore> {
   const path = localPathOf(url);
   if (path !== null) return openFolderStore(path);
   if (schemeOf(url) === 's3') {
     const { openS3Store } = await import('./s3-store.ts');
-    return openS3Store(url, options.s3 ?? {});
+    return openS3Store(url, options.s3 ?? {}, options);
   }
   const shown = withoutSecrets(url);
   throw new UnsupportedError(`${shown}: jobs are kept in folders and in s3: URLs; give one of these`, {

@@ -100,6 +100,7 @@ export async function planJob(options: PlanJobOptions, hooks: PlanJobHooks = {})
     done,
     refused,
     shardCount,
+    ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
     estimate: addEstimates(scenes.map(({ estimate }) => estimate)),
     basis,
   };

@@ -99,6 +99,7 @@ export const jobPlanSchema = z.strictObject({
     .array(z.strictObject({ source: z.string(), tag: z.string(), message: z.string() }))
     .describe('scenes left out: they could not be planned'),
   shardCount: count,
+  memoryBytes: count.optional().describe('what a shard may take; scenes that need more were refused'),
   estimate: estimateSchema,
   basis: z.strictObject({
     windowsPerSecond: z.number().positive(),

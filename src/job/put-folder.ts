@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SourceError } from '../core/errors.ts';
 import { writeError } from '../io/atomic-file.ts';
+import { removeLeftovers, temporaryPathFor } from '../io/remove-leftovers.ts';
 import { RUN_FILE, type RunRecord } from '../pipeline/run-record.ts';
 import type { ObjectStore } from './object-store.ts';
 
@@ -12,8 +13,16 @@ export interface OutputFolder {
   readonly path: string;
   /** Puts the run's files into the store, `run.json` last; nothing is left to do where the store is a folder itself. */
   commit(record: RunRecord): Promise<void>;
-  /** Removes what was only needed meanwhile. */
+  /** Removes what was only needed meanwhile; of killed processes, {@link sweepFolders} does. */
   close(): Promise<void>;
+}
+
+/** Where runs write whose outputs go elsewhere. */
+const TEMPORARY = join(tmpdir(), 'frustum-merge');
+
+/** Removes what killed processes left of their folders on this machine. */
+export async function sweepFolders(store: ObjectStore): Promise<void> {
+  if (!store.local) await removeLeftovers(TEMPORARY);
 }
 
 /**
@@ -24,7 +33,8 @@ export async function putFolder(store: ObjectStore, folder: string): Promise<Out
   if (store.local) {
     return { path: store.urlOf(folder), commit: async () => undefined, close: async () => undefined };
   }
-  const path = await mkdtemp(join(tmpdir(), 'frustum-merge-')).catch((cause: unknown) => {
+  const path = temporaryPathFor(TEMPORARY);
+  await mkdir(path).catch((cause: unknown) => {
     throw writeError(tmpdir(), cause);
   });
   return {

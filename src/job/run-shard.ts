@@ -1,18 +1,20 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, isFrustumError } from '../core/errors.ts';
 import type { OpenSourceOptions } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { localPathOf } from '../io/urls.ts';
-import { mapBand } from '../pipeline/map-band.ts';
+import { type BandEnd, mapBand } from '../pipeline/map-band.ts';
 import { FRUSTUM_VERSION } from '../pipeline/version.ts';
+import { STOP_SECONDS } from './contract.ts';
 import { findRows, folderOfShard, identityOfShard, keyOfRows } from './find-rows.ts';
+import { openLongStore } from './long-store.ts';
 import type { ObjectDraft } from './object-store.ts';
 import { openObjectStore } from './object-store.ts';
 import type { JobPlan } from './plan-schema.ts';
 import { segmentOptionsOf, shardOfPlan } from './read-plan.ts';
 import { createRowsWriter, type RowsFacts, type RowsWriter } from './shard-rows.ts';
-import { keepState, keyOfState, readShardState } from './shard-state.ts';
+import { keepState, keyOfState, putDone, readShardState } from './shard-state.ts';
 
 export interface RunShardOptions {
   readonly plan: JobPlan;
@@ -21,6 +23,10 @@ export interface RunShardOptions {
   readonly source?: SourceOptions;
   /** Seconds of work after which finished rows are put away, so that a killed attempt loses no more; 120 unless told. */
   readonly checkpointSeconds?: number;
+  /** What the shard's processes may take together, in bytes; what the plan says unless told. */
+  readonly memoryBytes?: number;
+  /** Milliseconds that a far window must take the network for sharing it with other shards to pay; 400 unless told. */
+  readonly shareLongFromMs?: number;
   /** Budget of the cache of decoded scene blocks. */
   readonly cacheBytes?: number;
 }
@@ -41,15 +47,23 @@ export interface RunShardReport {
   /** Windows that this attempt ran. */
   readonly windows: number;
   readonly seconds: number;
+  /** What it took; 0 if nothing was to be done. */
+  readonly took: BandEnd;
   /** True if the shard was finished before. */
   readonly alreadyDone: boolean;
 }
+
+const NOTHING: BandEnd = { peakMemoryBytes: 0, longComputed: 0, longFetched: 0 };
+
+/** Milliseconds that a stopped attempt takes at most to put its finished rows away: half of {@link STOP_SECONDS}. */
+const STOPPED_UPLOAD_MS = STOP_SECONDS * 500;
 
 /**
  * Does one shard of a plan: maps its rows and puts them into the store. A shard that is finished is left alone; one that
  * was stopped or killed is gone on with where its rows end. Stopped by the signal, it keeps the rows that are finished.
  * Several processes may do one shard at once: each writes whole files, which hold the same rows.
- * @throws ConfigError if the index, this machine or its inputs don't fit the plan; what `segment` throws
+ * @throws ConfigError if the index, this machine or its inputs don't fit the plan; ResourceError if it would take more
+ *   memory than it may, with the finished rows kept; what `segment` throws
  */
 export async function runShard(options: RunShardOptions, hooks: RunShardHooks = {}): Promise<RunShardReport> {
   const { plan, index } = options;
@@ -57,15 +71,21 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   checkVersion(plan);
   const { scene, shard } = shardOfPlan(plan, index);
   const source: OpenSourceOptions = { ...options.source, ...(hooks.signal && { signal: hooks.signal }) };
-  const store = await openObjectStore(plan.to, options.source);
+  const late = hooks.signal && { signal: delaySignal(hooks.signal, STOPPED_UPLOAD_MS) };
+  const store = await openObjectStore(plan.to, { ...options.source, ...late });
   const { until } = await findRows({ store, plan, scene, shard, source, verify: true });
   const { y0, y1 } = shard;
   const report = { scene: scene.id, index, y0, y1, from: until };
-  if (until === y1) return { ...report, windows: 0, seconds: 0, alreadyDone: true };
-
   const folder = folderOfShard(scene, shard);
   const stateKey = keyOfState(scene, shard);
-  const state = await keepState(store, stateKey, await readShardState(store.urlOf(stateKey), source));
+  const earlier = await readShardState(store.urlOf(stateKey), source);
+  if (until === y1) {
+    // An attempt that was killed at its very end had no time to say so.
+    if (earlier !== null && earlier.state !== 'done') await putDone(store, stateKey, earlier);
+    return { ...report, windows: 0, seconds: 0, took: NOTHING, alreadyDone: true };
+  }
+
+  const state = await keepState(store, stateKey, earlier);
   const pieces = createPieces({
     create: (y) => store.create(`${folder}/${String(y).padStart(7, '0')}.rows`),
     keyOf: (from, to) => keyOfRows(folder, from, to),
@@ -73,6 +93,8 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     checkpointMs: (options.checkpointSeconds ?? 120) * 1000,
   });
   const root = localPathOf(store.url);
+  const memoryBytes = options.memoryBytes ?? plan.memoryBytes;
+  let took = NOTHING;
   let total = 0;
   let done = 0;
   try {
@@ -85,6 +107,10 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
         identity: scene.identity,
         y0: until,
         y1,
+        ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(options.shareLongFromMs !== undefined && { shareLongFromMs: options.shareLongFromMs }),
+        longStore: (versions) =>
+          openLongStore({ store, scene, threads: plan.settings.threads, versions, source }),
         pyramidDir: join(root === null ? tmpdir() : join(root, 'shards'), `${scene.id}.pyramid`),
       },
       {
@@ -93,6 +119,9 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
           total = windows;
           pieces.facts.onnxruntime = onnxruntime;
           hooks.onStart?.(windows);
+        },
+        onEnd: (end) => {
+          took = end;
         },
         onWindow: (window, tally) => {
           pieces.countWindow(window.index, window.hadData);
@@ -110,11 +139,21 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     }
     await state.end('done');
   } catch (error) {
-    await state.end(hooks.signal?.aborted ? 'stopped' : 'failed', error);
+    const again = hooks.signal?.aborted || (isFrustumError(error) && error.tag === 'ResourceError');
+    await state.end(again ? 'stopped' : 'failed', error);
     throw error;
   }
   const seconds = Math.round(performance.now() - started) / 1000;
-  return { ...report, windows: done, seconds, alreadyDone: false };
+  return { ...report, windows: done, seconds, took, alreadyDone: false };
+}
+
+/** A signal that fires so long after another one; by itself it keeps no process alive. */
+function delaySignal(signal: AbortSignal, ms: number): AbortSignal {
+  const late = new AbortController();
+  const start = () => void setTimeout(() => late.abort(), ms).unref();
+  if (signal.aborted) start();
+  else signal.addEventListener('abort', start, { once: true });
+  return late.signal;
 }
 
 /** @throws ConfigError if another version of Frustum made the plan */

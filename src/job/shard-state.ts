@@ -99,6 +99,12 @@ export async function keepState(
   };
 }
 
+/** Says of a finished shard that it is; what can't be told is no failure. */
+export async function putDone(store: ObjectStore, key: string, earlier: ShardState): Promise<void> {
+  const { error: _, ...state } = earlier;
+  await store.put(key, text({ ...state, state: 'done' })).catch(() => undefined);
+}
+
 function text(state: ShardState): string {
   return `${JSON.stringify(state, null, 2)}\n`;
 }

@@ -13,13 +13,26 @@ export interface OpenRequest {
   readonly threads: number;
 }
 
+/** What the long-range encoder makes of a window: keys and values, as the local graph takes them. */
+export interface LongFeatures {
+  readonly keys: FeatureTensor;
+  readonly values: FeatureTensor;
+}
+
+export interface FeatureTensor {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
 export interface InferRequest {
   readonly kind: 'infer';
   /** uint8 RGB [window][window][3] */
   readonly local: Uint8Array;
   readonly short: Uint8Array;
-  /** `null`: the long window is the same as in the request before. */
-  readonly long: Uint8Array | null;
+  /** Pixels, or what was made of them before; `null`: the long window is the same as in the request before. */
+  readonly long: Uint8Array | LongFeatures | null;
+  /** Whether the answer is to hold what was made of the long window. */
+  readonly giveLong?: boolean;
 }
 
 export type ChildRequest = { readonly id: number } & (OpenRequest | InferRequest);
@@ -33,6 +46,8 @@ export interface InferAnswer {
   readonly scores: Float32Array;
   /** Milliseconds inside each graph; `long` is 0 where its features were still there. */
   readonly milliseconds: { readonly long: number; readonly short: number; readonly local: number };
+  /** If it was asked for, and is of 32-bit floats. */
+  readonly long?: LongFeatures;
 }
 
 export type ChildReply =

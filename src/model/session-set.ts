@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { type FrustumError, ModelError, UnsupportedError } from '../core/errors.ts';
 import { type ModelManifest, TENSORS } from './manifest.ts';
-import type { InferAnswer, InferRequest, OpenRequest } from './protocol.ts';
+import type { FeatureTensor, InferAnswer, InferRequest, LongFeatures, OpenRequest } from './protocol.ts';
 
 /** The three sessions of one model, and the long-range features of the window that was asked for last. */
 export interface SessionSet {
@@ -38,9 +38,11 @@ export async function openSessionSet(request: OpenRequest, manifest: ModelManife
   let longFeatures: ort.InferenceSession.OnnxValueMapType | null = null;
 
   return {
-    async infer({ local, short, long }) {
+    async infer({ local, short, long, giveLong }) {
       const started = performance.now();
-      if (long !== null) longFeatures = await sessions.long.run({ [TENSORS.pixels]: pixels(long) });
+      if (long instanceof Uint8Array) {
+        longFeatures = await sessions.long.run({ [TENSORS.pixels]: pixels(long) });
+      } else if (long !== null) longFeatures = tensorsOf(long);
       if (longFeatures === null) {
         throw new ModelError('the first window of a run came without its long-range window', {
           tensor: TENSORS.longKeys,
@@ -49,6 +51,7 @@ export async function openSessionSet(request: OpenRequest, manifest: ModelManife
         });
       }
       const longDone = performance.now();
+      const given = giveLong === true ? featuresOf(longFeatures) : null;
       const shortFeatures = await sessions.short.run({ [TENSORS.pixels]: pixels(short) });
       const shortDone = performance.now();
       const answer = await sessions.local.run({
@@ -66,9 +69,21 @@ export async function openSessionSet(request: OpenRequest, manifest: ModelManife
           short: shortDone - longDone,
           local: performance.now() - shortDone,
         },
+        ...(given && { long: given }),
       };
     },
   };
+}
+
+function tensorsOf({ keys, values }: LongFeatures): ort.InferenceSession.OnnxValueMapType {
+  const tensor = ({ data, dims }: FeatureTensor) => new ort.Tensor('float32', data, dims);
+  return { [TENSORS.keys]: tensor(keys), [TENSORS.values]: tensor(values) };
+}
+
+function featuresOf(features: ort.InferenceSession.OnnxValueMapType): LongFeatures | null {
+  const [keys, values] = [features[TENSORS.keys]!, features[TENSORS.values]!];
+  if (!(keys.data instanceof Float32Array && values.data instanceof Float32Array)) return null;
+  return { keys: { data: keys.data, dims: keys.dims }, values: { data: values.data, dims: values.dims } };
 }
 
 /** The local graph's own score channels must be as many as the manifest's classes. */

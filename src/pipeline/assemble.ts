@@ -65,7 +65,13 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
       ...missing.map(({ y0, y1, reason }) => `rows ${y0} to ${y1} are missing (${reason}): without data`),
     ];
     for (const warning of warnings) hooks.onWarning?.(warning);
-    const outputs = await openSegmentOutputs({ options, scene, task, manifest });
+    const outputs = await openSegmentOutputs({
+      options,
+      scene,
+      task,
+      manifest,
+      ...(signal && { signal }),
+    });
     try {
       const { y: top, width, height } = task.area.bounds;
       const end = top + height;

@@ -1,20 +1,22 @@
-import { randomBytes } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { areaOfRows } from '../core/area.ts';
 import { ConfigError, isFrustumError } from '../core/errors.ts';
 import type { ClassRows } from '../core/raster.ts';
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { selectFrusta } from '../frustum/select-frusta.ts';
+import { removeLeftovers, temporaryPathFor } from '../io/remove-leftovers.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
 import { buildPyramid } from '../pyramid/build-pyramid.ts';
 import { identifyScene } from '../pyramid/identify-scene.ts';
 import { openPyramid, type Pyramid } from '../pyramid/open-pyramid.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { guardMemory } from './guard-memory.ts';
 import { createTally, type InferTally, inferRows } from './infer-rows.ts';
 import { openSegmentScene } from './open-segment-scene.ts';
 import { planSegment } from './plan-segment.ts';
 import type { SegmentOptions } from './segment-options.ts';
+import { findSharedKeys, type LongStore, shareLong } from './share-long.ts';
 
 /** A band of rows of a run that others make the other bands of. */
 export interface BandOptions {
@@ -27,6 +29,21 @@ export interface BandOptions {
   readonly y1: number;
   /** Where the altitude pyramid is, or is to be made, for runs that sample from one; shared by all bands. */
   readonly pyramidDir: string;
+  /** What this process and the network's may take together. */
+  readonly memoryBytes?: number;
+  /** Where bands keep what the network made of far windows that several of them see; told who makes it. */
+  readonly longStore?: (versions: Model['versions']) => LongStore;
+  /** Milliseconds that a far window must take the network for sharing to pay; 400 unless told. */
+  readonly shareLongFromMs?: number;
+}
+
+/** What a band took. */
+export interface BandEnd {
+  /** Most memory that both processes were seen to hold. */
+  readonly peakMemoryBytes: number;
+  /** Far windows that the network encoded, and those that others had encoded before. */
+  readonly longComputed: number;
+  readonly longFetched: number;
 }
 
 /** A window of the whole run's plan, done. */
@@ -41,12 +58,15 @@ export interface BandHooks {
   /** When the model is open: what it runs on, and how many windows there are to do. */
   readonly onStart?: (versions: Model['versions'], windows: number) => void;
   readonly onWindow?: (done: DoneWindow, tally: Readonly<InferTally>) => void;
+  /** At the end, well or not. */
+  readonly onEnd?: (end: BandEnd) => void;
 }
 
 /**
  * Maps rows `y0` to `y1` of a run's area and yields them, counted from `y0`: byte for byte those of the whole run, since
  * every window that reaches one of them is run, at its place in the whole run's plan.
- * @throws ConfigError where scene, model, settings or version are no longer those of `identity`; what `segment` throws
+ * @throws ConfigError where scene, model, settings or version are no longer those of `identity`; ResourceError where more
+ *   memory would be taken than is promised or there is; what `segment` throws
  */
 export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncGenerator<ClassRows> {
   const { options, identity, y0, y1 } = band;
@@ -59,10 +79,24 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
     const area = areaOfRows(task.area, y0, y1);
     const plan = selectFrusta(task.plan, area);
     const model = await openModel(options.model, { ...task.config, ...signal });
+    const shared = shareLong(model, {
+      store: band.longStore?.(model.versions) ?? null,
+      isShared: findSharedKeys(task.plan, task.area, y0, y1),
+      fromMs: band.shareLongFromMs ?? SHARE_LONG_FROM_MS,
+    });
+    const guard = await guardMemory({
+      ...(band.memoryBytes !== undefined && { promisedBytes: band.memoryBytes }),
+      children: [model.pid],
+      shed: () => {
+        scene.shrinkCache(SHED_CACHE_BYTES);
+        shared.forget();
+      },
+    });
+    const stop = hooks.signal ? AbortSignal.any([hooks.signal, guard.signal]) : guard.signal;
     try {
       const pyramid =
         task.config.sampling === 'pyramid'
-          ? await sharePyramid(band.pyramidDir, scene, manifest.distances, hooks.signal)
+          ? await sharePyramid(band.pyramidDir, scene, manifest.distances, stop)
           : null;
       try {
         hooks.onStart?.(model.versions, plan.count);
@@ -71,23 +105,34 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           plan,
           area,
           scene,
-          reader: createFrustumReader({ scene, plan, pyramid }),
-          model,
+          reader: shared.watch(createFrustumReader({ scene, plan, pyramid })),
+          model: shared.model,
           tally,
           onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
-          ...signal,
+          signal: stop,
         });
-        hooks.signal?.throwIfAborted();
+        stop.throwIfAborted();
       } finally {
         await pyramid?.close();
       }
+    } catch (error) {
+      guard.rethrow(error);
     } finally {
+      await guard.stop();
+      hooks.onEnd?.({ peakMemoryBytes: guard.peakBytes, ...shared.counts });
       await model.close();
+      await shared.settle();
     }
   } finally {
     await scene.close();
   }
 }
+
+/** What fetching features over a network may well take, with room to spare. */
+const SHARE_LONG_FROM_MS = 400;
+
+/** Decoded blocks that a run keeps where memory is short: a few rows of blocks, since windows side by side share them. */
+const SHED_CACHE_BYTES = 16 * 1024 * 1024;
 
 /** The failure of a job whose inputs are no longer those that were planned. */
 export function changedSincePlan(url: string): ConfigError {
@@ -99,7 +144,7 @@ export function changedSincePlan(url: string): ConfigError {
 
 /**
  * Opens the pyramid that several processes share, and makes it where there is none. Whoever is first to finish it puts it
- * in place, whole; the others throw theirs away.
+ * in place, whole; the others throw theirs away. What a killed process began is removed by the next one of its host.
  */
 async function sharePyramid(
   dir: string,
@@ -111,12 +156,13 @@ async function sharePyramid(
   const source = identifyScene(scene);
   const signal = abort && { signal: abort };
   const open = () => openPyramid(dir, { scene, source, distances, ...signal });
+  await removeLeftovers(dir);
   try {
     return await open();
   } catch (error) {
     if (!isFrustumError(error) || error.tag === 'AbortedError') throw error;
   }
-  const mine = `${dir}.${randomBytes(6).toString('hex')}.part`;
+  const mine = temporaryPathFor(dir);
   try {
     await buildPyramid({ scene, distances, outDir: mine, source, ...signal });
     await rename(mine, dir).catch((error: NodeJS.ErrnoException) => {

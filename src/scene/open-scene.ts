@@ -52,6 +52,8 @@ export interface Scene extends ScenePixels {
     readonly traffic: SourceStats;
     readonly cache: BlockCacheStats;
   };
+  /** Keeps decoded blocks in so many bytes from now on, if that is less than before. */
+  shrinkCache(bytes: number): void;
   close(): Promise<void>;
 }
 
@@ -142,6 +144,7 @@ function sceneOf(
       return { width: window.width, height: window.height, bands: 3, data };
     },
     readValidity: (window, signal) => reader.readValidity(window, signal),
+    shrinkCache: (bytes) => cache.shrink(bytes),
     close: () => closeFiles(files),
   };
 }

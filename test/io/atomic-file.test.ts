@@ -202,6 +202,9 @@ describe('after a kill', () => {
       `.out.tif.${host}-${pid}-notes.part`,
     ];
     for (const name of kept) await writeFile(join(folder, name), '');
+    // What SQLite leaves beside its file.
+    await writeFile(join(folder, `${left}-journal`), '');
+    await mkdir(join(folder, `${left}.lock`));
     const other = await openAtomicFile(join(folder, 'out.tif'));
     await writeFileAtomic(join(folder, 'out.tif'), 'x');
     await other.abort();

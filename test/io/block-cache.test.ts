@@ -108,4 +108,14 @@ describe('a block cache', () => {
     cache.drop('x:');
     expect(cache.stats.bytes).toBe(20);
   });
+
+  test('takes a smaller budget, and never a larger one', async () => {
+    const cache = new BlockCache<Uint8Array>(100);
+    for (const key of ['a', 'b', 'c']) await cache.get(key, block(30));
+    cache.shrink(65);
+    expect(cache.stats).toMatchObject({ bytes: 60, evictions: 1, budgetBytes: 65 });
+    cache.shrink(90);
+    await cache.get('d', block(30));
+    expect(cache.stats).toMatchObject({ bytes: 60, evictions: 2, budgetBytes: 65 });
+  });
 });

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -87,40 +86,6 @@ describe('frustum run-shard', () => {
     expect(other).toMatchObject({ status: 1, failure: { tag: 'FormatError' } });
     expect((await runFrustum('run-shard', '--plan', join(to, 'gone.json'), '--index', '0')).status).toBe(1);
   });
-
-  it('killed again and again, by SIGKILL and SIGTERM, comes to the same bytes', async () => {
-    const seed = Number(process.env.FRUSTUM_KILL_SEED ?? 1 + Math.floor(Math.random() * 1e6));
-    process.stderr.write(`kills: seed ${seed}\n`);
-    const random = createRandom(seed);
-    const { file, to, job } = await planned([scene], 2);
-    const kills = { SIGKILL: 0, SIGTERM: 0 };
-    for (const index of [0, 1]) {
-      for (let attempt = 0; attempt < 40; attempt++) {
-        const { process: child, result } = startFrustum([
-          ...['run-shard', '--plan', file, '--index', String(index), '--checkpoint-seconds', '0'],
-        ]);
-        const signal = random() < 0.5 ? 'SIGKILL' : 'SIGTERM';
-        const stop = new AbortController();
-        const kill = wait(300 + random() * (attempt < 8 ? 2500 : 60_000), null, { signal: stop.signal }).then(
-          () => child.kill(signal),
-          () => false,
-        );
-        const asked = performance.now();
-        const ended = await result;
-        stop.abort();
-        await kill;
-        if (ended.status === 0) break;
-        kills[signal]++;
-        if (signal === 'SIGTERM' && ended.status !== null) expect(ended.status).toBe(75);
-        expect(performance.now() - asked).toBeLessThan(90_000);
-      }
-    }
-    process.stderr.write(`kills: ${JSON.stringify(kills)}\n`);
-    expect(kills.SIGKILL + kills.SIGTERM).toBeGreaterThan(3);
-    const merged = await runFrustum('merge', '--plan', file);
-    expect(merged.status).toBe(0);
-    await expectSame(join(to, job.scenes[0]!.id));
-  }, 300_000);
 });
 
 describe('frustum run --engine local', () => {
@@ -173,12 +138,6 @@ describe('frustum run --engine local', () => {
     await expectSame(join(to, job.scenes[0]!.id));
   }, 120_000);
 });
-
-/** Numbers in 0 to 1 that a seed decides. */
-function createRandom(seed: number): () => number {
-  let drawn = 0;
-  return () => createHash('sha256').update(`${seed} ${drawn++}`).digest().readUInt32LE(0) / 2 ** 32;
-}
 
 function withEnvironment(environment: Record<string, string>, args: readonly string[]) {
   return new Promise<{ status: number | null; stderr: string }>((done) => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import {
   segment,
   synthesize,
 } from '../../src/index.ts';
+import { temporaryPathFor } from '../../src/io/remove-leftovers.ts';
 import { writeTiff } from '../geotiff/make-tiff.ts';
 import { differences, outputsOf, plan, recordOf, runShards, SETTINGS } from './job-kit.ts';
 
@@ -98,6 +100,20 @@ describe('a shard', () => {
     const before = await allFiles(job.to);
     expect(await runShard({ plan: job, index: 1 })).toMatchObject({ alreadyDone: true, windows: 0 });
     expect(await allFiles(job.to)).toEqual(before);
+  });
+
+  it('that was killed when its rows were all there is told to be done, and what it left goes', async () => {
+    const job = await plan([scene], fresh(), 1);
+    await runShard({ plan: job, index: 0 });
+    const files = await allFiles(job.to);
+    const state = Object.keys(files).find((name) => name.endsWith('state.json'))!;
+    await writeFile(state, (await readFile(state, 'utf8')).replace('"done"', '"running"'));
+    // As a process of this host names it that runs no more.
+    const dead = spawnSync(process.execPath, ['-e', '']).pid;
+    const leftover = temporaryPathFor(state).replace(`-${process.pid}-`, `-${dead}-`);
+    await writeFile(leftover, '{');
+    expect(await runShard({ plan: job, index: 0 })).toMatchObject({ alreadyDone: true });
+    expect(await allFiles(job.to)).toEqual(files);
   });
 
   it('that was stopped keeps its finished rows and goes on from there', async () => {

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mergeJob, readJobPlan, readJobStatus, runShard, segment, synthesize } from '../../src/index.ts';
+import { runFrustum } from '../support/run-command.ts';
+import { differences, outputsOf, SETTINGS } from './job-kit.ts';
+
+const MODELS = ['models/sfrnet-mini-synth', 'models/sfrnet-mini-dubai', 'models/sfrnet-mini-earth'];
+const MIB = 1 << 20;
+
+let dir: string;
+let scene: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'frustum-promise-'));
+  scene = (await synthesize({ width: 1000, height: 700, seed: 2, outDir: join(dir, 'land') })).scenePath;
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+async function planned(name: string, model: string, ...more: readonly string[]) {
+  const file = join(dir, name, 'plan.json');
+  const flags = ['--bands', '2,3,4', '--threads', '1', '--shards-per-scene', '1', ...more];
+  const { status } = await runFrustum('plan', scene, '--model', model, ...flags, '--out', file);
+  expect(status).toBe(0);
+  return { file, job: await readJobPlan(file) };
+}
+
+describe('--memory', () => {
+  it.each(MODELS)(
+    'is estimated, with %s, at no less than a shard takes and at most twice that',
+    async (model) => {
+      const { file, job } = await planned(model.replace('/', '-'), model);
+      const { status, lines } = await runFrustum('run-shard', '--plan', file, '--index', '0');
+      expect(status).toBe(0);
+      const peak = (lines.at(-1) as { took: { peakMemoryBytes: number } }).took.peakMemoryBytes;
+      const { memoryBytes } = job.estimate;
+      const mib = (bytes: number) => Math.round(bytes / MIB);
+      process.stderr.write(`${model}: estimated ${mib(memoryBytes)} MiB, took ${mib(peak)} MiB\n`);
+      expect(peak).toBeGreaterThan(100 * MIB);
+      expect(memoryBytes / peak).toBeGreaterThanOrEqual(1);
+      expect(memoryBytes / peak).toBeLessThanOrEqual(2);
+    },
+    60_000,
+  );
+
+  it('is kept: a shard that would take more ends with 75, and says so', async () => {
+    const { file, job } = await planned('kept', SETTINGS.model, '--memory', '2000');
+    expect(job.memoryBytes).toBe(2000 * MIB);
+    const least = await runFrustum('run-shard', '--plan', file, '--index', '0', '--memory', '60');
+    expect(least).toMatchObject({ status: 75, failure: { tag: 'ResourceError' } });
+    expect(least.failure!.message).toMatch(/takes \d+ MiB of memory, and 60 MiB are promised/);
+    expect((await readJobStatus(job)).scenes[0]!.shards[0]).toMatchObject({ standing: 'stopped' });
+  }, 60_000);
+
+  it('keeps the rows that are finished where it is broken, and goes on from there', async () => {
+    const { job } = await planned('broken', SETTINGS.model, '--stride', '48');
+    const ballast: Buffer[] = [];
+    const total = job.scenes[0]!.shards[0]!.windows;
+    const broken = runShard(
+      { plan: job, index: 0, memoryBytes: process.memoryUsage.rss() + 500 * MIB },
+      { onWindow: (done) => done === Math.round(total / 2) && ballast.push(Buffer.alloc(700 * MIB, 1)) },
+    );
+    await expect(broken).rejects.toMatchObject({ tag: 'ResourceError' });
+    expect(ballast.pop()).toBeDefined();
+    const { share } = (await readJobStatus(job)).scenes[0]!.shards[0]!;
+    expect(share).toBeGreaterThan(0.2);
+    const { from, windows } = await runShard({ plan: job, index: 0 });
+    expect(from).toBe(Math.round(share * 700));
+    expect(windows).toBeLessThan(total);
+    await mergeJob({ plan: job });
+    const whole = join(dir, 'whole', 'run');
+    await segment({ ...SETTINGS, stride: 48, scene, outDir: whole });
+    const outputs = await outputsOf(join(job.to, job.scenes[0]!.id));
+    expect(differences(outputs, await outputsOf(whole))).toEqual([]);
+  }, 120_000);
+
+  it('is asked of a plan before anything is run', async () => {
+    const file = join(dir, 'refused', 'plan.json');
+    const flags = ['--model', SETTINGS.model, '--bands', '2,3,4', '--memory', '100', '--out', file];
+    const { stdout } = await runFrustum('plan', scene, ...flags);
+    expect(stdout).toMatch(/left out .*a shard takes about \d+ MiB, and 100 are allowed/);
+  });
+});
