@@ -34,7 +34,8 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
     .action(async (flags: RunShardFlags) => {
       const { runShard } = await import('../job/run-shard.ts');
       const { chooseShardIndex } = await import('../job/read-plan.ts');
-      const index = chooseShardIndex(flags.index, process.env);
+      const { splitPlanUrl } = await import('../job/plan-url.ts');
+      const index = chooseShardIndex(flags.index, process.env, splitPlanUrl(flags.plan).shards);
       const plan = await readPlanOf(flags, signal);
       let progress: Progress | null = null;
       const report = await runShard(
