@@ -20,6 +20,11 @@ export const JOB_COMMANDS = {
   ],
   /** One shard, by the environment's index, or by `--index`. */
   runShard: (plan: string) => ['run-shard', '--plan', plan],
+  /**
+   * One shard, where a merge waits for the whole array and a scheduler that starts it only if every child succeeded (AWS
+   * Batch): a shard that failed for good, and whose state in the store says so, ends well, and the merge fails in its place.
+   */
+  runShardOfArray: (plan: string) => ['run-shard', '--plan', plan, '--leave-failure'],
   /** All scenes of a plan that are complete, into their outputs. */
   merge: (plan: string) => ['merge', '--plan', plan],
 } as const;
@@ -43,6 +48,9 @@ export const STOP_SECONDS = 20;
 
 /** Most children that one array job of AWS Batch can have, and the fewest. */
 export const BATCH_ARRAY_SIZE = { min: 2, max: 10_000 } as const;
+
+/** Most jobs that one job of AWS Batch can wait for. */
+export const BATCH_DEPENDENCIES = 20;
 
 /** Environment variables that tell the AWS Batch engine where it submits to: ARNs of queues and job definitions, a log group's name. */
 export const BATCH_VARIABLES = {

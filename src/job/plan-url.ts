@@ -21,7 +21,7 @@ export function splitPlanUrl(url: string): PlanUrl {
   const match = /^(.*\.json)#([^/]*)$/is.exec(url);
   if (match === null) return { url, shards: null };
   const [, file, list] = match;
-  const shards = parseShardList(list!);
+  const shards = list!.length > LONGEST_SHARD_LIST ? null : parseShardList(list!, BATCH_ARRAY_SIZE.max);
   if (shards !== null) return { url: file!, shards };
   throw new ConfigError(
     `${withoutSecrets(file!)}#${list!.slice(0, 40)}: expected ascending shards after the #, such as #3,7-9, at most ${BATCH_ARRAY_SIZE.max.toLocaleString('en-US')} of them in ${LONGEST_SHARD_LIST} characters`,
@@ -72,15 +72,15 @@ export function cutShardLists(
   return lists;
 }
 
-function parseShardList(text: string): readonly number[] | null {
-  if (text.length > LONGEST_SHARD_LIST) return null;
+/** The shards of `3,7-9`; `null` if it is no ascending list, or more than `most`. */
+export function parseShardList(text: string, most: number): readonly number[] | null {
   const shards: number[] = [];
   for (const part of text.split(',')) {
     const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part);
     if (match === null) return null;
     const [from, to] = [Number(match[1]), Number(match[2] ?? match[1])];
     if (to < from || from <= (shards.at(-1) ?? -1)) return null;
-    if (shards.length + to - from + 1 > BATCH_ARRAY_SIZE.max) return null;
+    if (shards.length + to - from + 1 > most) return null;
     for (let shard = from; shard <= to; shard++) shards.push(shard);
   }
   return shards;

@@ -1,3 +1,6 @@
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ConfigError, FormatError } from '../core/errors.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
 import { withoutSecrets } from '../io/urls.ts';
@@ -47,6 +50,21 @@ export async function readJobPlan(where: string, options: OpenSourceOptions = {}
       what: pointer,
     },
   );
+}
+
+const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+
+/**
+ * A plan with its model where this machine has it: in the folder that the plan names, else among the models that lie beside
+ * this code, under the same name. That it is the same model is for the runs to see, which compare checksums.
+ */
+export async function locateModel(plan: JobPlan): Promise<JobPlan> {
+  const { dir } = plan.model;
+  const here = join(SHIPPED_MODELS, basename(dir));
+  const lies = async (folder: string) =>
+    (await stat(join(folder, 'manifest.json')).catch(() => null)) !== null;
+  if ((await lies(dir)) || !(await lies(here))) return plan;
+  return { ...plan, model: { ...plan.model, dir: here } };
 }
 
 /** A shard and the scene it is part of. */

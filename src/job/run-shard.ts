@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, serializeError } from '../core/errors.ts';
 import type { OpenSourceOptions } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { localPathOf } from '../io/urls.ts';
@@ -115,6 +115,20 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   }
   const seconds = Math.round(performance.now() - started) / 1000;
   return { ...report, windows: done, seconds, alreadyDone: false };
+}
+
+/**
+ * Whether a shard's state in the store tells of this failure, so that whoever merges learns of it there.
+ * @throws SourceError where the store can't be read
+ */
+export async function isFailureKept(
+  { plan, index, source }: Pick<RunShardOptions, 'plan' | 'index' | 'source'>,
+  failure: unknown,
+): Promise<boolean> {
+  const { scene, shard } = shardOfPlan(plan, index);
+  const store = await openObjectStore(plan.to, source);
+  const state = await readShardState(store.urlOf(keyOfState(scene, shard)), source ?? {});
+  return state?.state === 'failed' && state.error?.message === serializeError(failure).message;
 }
 
 /** @throws ConfigError if another version of Frustum made the plan */
