@@ -20,6 +20,7 @@ interface JobFlags extends MappingFlags, Pick<EngineFlags, 'again'> {
   windowsPerSecond?: number;
   prices?: string;
   memory?: number;
+  allowQueries?: true;
 }
 
 export function addPlan(program: Command, context: VerbContext): void {
@@ -49,6 +50,10 @@ export function addPlan(program: Command, context: VerbContext): void {
     )
     .option('--prices <file>', 'JSON table of prices an hour (default: AWS on demand)')
     .option('--memory <MiB>', 'what a shard may take; scenes that need more are left out', parsePositive)
+    .option(
+      '--allow-queries',
+      'also scenes whose URLs have a query (a signature, a token), user or password: the plan file then holds it',
+    )
     .addHelpText(
       'after',
       examples(
@@ -86,6 +91,7 @@ export function addPlan(program: Command, context: VerbContext): void {
           },
           ...(flags.windowsPerSecond !== undefined && { windowsPerSecond: flags.windowsPerSecond }),
           ...(flags.prices !== undefined && { prices: await readPrices(flags.prices, reading) }),
+          ...(flags.allowQueries && { allowQueries: true }),
           ...(flags.memory !== undefined && { memoryBytes: flags.memory * 1024 * 1024 }),
         },
         {

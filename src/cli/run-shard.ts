@@ -74,6 +74,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
           ShardsDone: 1,
           ShardSeconds: report.seconds,
           Windows: report.windows,
+          BytesRead: report.bytesRead,
           PeakMemoryBytes: process.resourceUsage().maxRSS * 1024,
         },
         { plan: plan.id, scene: report.scene, shard: index },

@@ -66,12 +66,13 @@ export function logsPage(
   { region, partition, logGroup }: Pick<BatchSettings, 'region' | 'partition' | 'logGroup'>,
   stream?: string,
 ): string {
-  const host: Readonly<Record<string, string>> = {
-    'aws-cn': 'console.amazonaws.cn',
-    'aws-us-gov': 'console.amazonaws-us-gov.com',
+  const domains: Readonly<Record<string, string>> = {
+    'aws-cn': 'amazonaws.cn',
+    'aws-us-gov': 'amazonaws-us-gov.com',
   };
+  const host = [region, 'console', domains[partition] ?? 'aws.amazon.com'].join('.');
   // The console reads names in its fragment that were escaped twice, with $ for %.
   const twice = (name: string) => encodeURIComponent(encodeURIComponent(name)).replaceAll('%', '$');
-  const page = `https://${region}.${host[partition] ?? 'console.aws.amazon.com'}/cloudwatch/home?region=${region}#logsV2:log-groups/log-group/${twice(logGroup)}`;
+  const page = `https://${host}/cloudwatch/home?region=${region}#logsV2:log-groups/log-group/${twice(logGroup)}`;
   return stream === undefined ? page : `${page}/log-events/${twice(stream)}`;
 }

@@ -40,6 +40,8 @@ export interface RunShardReport {
   readonly from: number;
   /** Windows that this attempt ran. */
   readonly windows: number;
+  /** Of the scene's files. */
+  readonly bytesRead: number;
   readonly seconds: number;
   /** True if the shard was finished before. */
   readonly alreadyDone: boolean;
@@ -61,7 +63,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   const { until } = await findRows({ store, plan, scene, shard, source, verify: true });
   const { y0, y1 } = shard;
   const report = { scene: scene.id, index, y0, y1, from: until };
-  if (until === y1) return { ...report, windows: 0, seconds: 0, alreadyDone: true };
+  if (until === y1) return { ...report, windows: 0, bytesRead: 0, seconds: 0, alreadyDone: true };
 
   const folder = folderOfShard(scene, shard);
   const stateKey = keyOfState(scene, shard);
@@ -75,6 +77,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   const root = localPathOf(store.url);
   let total = 0;
   let done = 0;
+  let bytesRead = 0;
   try {
     const rows = mapBand(
       {
@@ -97,6 +100,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
         onWindow: (window, tally) => {
           pieces.countWindow(window.index, window.hadData);
           pieces.facts.tally = { ...tally };
+          bytesRead = window.bytesRead;
           state.progress(++done, total);
           hooks.onWindow?.(done, total);
         },
@@ -114,7 +118,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     throw error;
   }
   const seconds = Math.round(performance.now() - started) / 1000;
-  return { ...report, windows: done, seconds, alreadyDone: false };
+  return { ...report, windows: done, bytesRead, seconds, alreadyDone: false };
 }
 
 /**

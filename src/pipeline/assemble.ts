@@ -21,6 +21,8 @@ export interface AssembleOptions {
   /** Threads that the network had, for the record: this machine needs none of them. */
   readonly threads: number;
   readonly identity: string;
+  /** Whether the outputs are put elsewhere once they are all there. */
+  readonly moved?: boolean;
   /** Rows of the area's bounds that are missing; they become nodata, and the run partial. */
   readonly missing: readonly MissingRows[];
   /** Gives the rows that are there, in order and counted from row 0 of the scene, and then what making them cost. */
@@ -65,7 +67,13 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
       ...missing.map(({ y0, y1, reason }) => `rows ${y0} to ${y1} are missing (${reason}): without data`),
     ];
     for (const warning of warnings) hooks.onWarning?.(warning);
-    const outputs = await openSegmentOutputs({ options, scene, task, manifest });
+    const outputs = await openSegmentOutputs({
+      options,
+      scene,
+      task,
+      manifest,
+      ...(parts.moved && { moved: true }),
+    });
     try {
       const { y: top, width, height } = task.area.bounds;
       const end = top + height;

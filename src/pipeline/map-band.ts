@@ -34,6 +34,8 @@ export interface DoneWindow {
   /** See `Frustum.index`. */
   readonly index: number;
   readonly hadData: boolean;
+  /** Of the scene's files, so far. */
+  readonly bytesRead: number;
 }
 
 export interface BandHooks {
@@ -74,7 +76,8 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           reader: createFrustumReader({ scene, plan, pyramid }),
           model,
           tally,
-          onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
+          onWindow: (_, { index }, hadData) =>
+            hooks.onWindow?.({ index, hadData, bytesRead: scene.stats.traffic.bytes }, tally),
           ...signal,
         });
         hooks.signal?.throwIfAborted();

@@ -84,6 +84,9 @@ describe('a plan on AWS Batch (a stand-in that runs the jobs on this machine)', 
     const metrics = metricsOf(server);
     expect(sum(metrics, 'ShardsDone')).toBe(3);
     expect(sum(metrics, 'ScenesDone')).toBe(1);
+    for (const name of ['Windows', 'BytesRead', 'PeakMemoryBytes', 'ShardSeconds']) {
+      expect(sum(metrics, name)).toBeGreaterThan(0);
+    }
     expect(sum(metrics, 'ShardsFailed') + sum(metrics, 'ScenesFailed')).toBe(0);
 
     const calls = server.calls.length;
@@ -179,12 +182,14 @@ describe('a plan on AWS Batch (a stand-in that runs the jobs on this machine)', 
         if (index === 2) child.kill('SIGKILL');
       },
     });
-    const { file, to, job } = await planned([scene], 3, '--engine', 'aws-batch');
+    const other = join(dir, 'beside.tif');
+    await copyFile(scene, other);
+    const { file, to, job } = await planned([other, scene], 3, '--engine', 'aws-batch');
     await server.idle();
     const standing = JSON.parse((await runFrustum('status', '--plan', file, '--json')).stdout);
-    expect(standing.counts).toMatchObject({ done: 2, missing: 1 });
+    expect(standing.counts).toMatchObject({ done: 5, missing: 1 });
     const [array, merge] = standing.submission.jobs;
-    expect(array).toMatchObject({ part: 'shards', status: 'FAILED', children: { SUCCEEDED: 2, FAILED: 1 } });
+    expect(array).toMatchObject({ part: 'shards', status: 'FAILED', children: { SUCCEEDED: 5, FAILED: 1 } });
     expect(merge).toMatchObject({
       part: 'merge',
       status: 'FAILED',
@@ -198,6 +203,12 @@ describe('a plan on AWS Batch (a stand-in that runs the jobs on this machine)', 
       exitCode: 137,
       logs: expect.stringMatching(/^https:.*log-events\/job\$252Fdefault\$252F[0-9a-f]{32}$/),
     });
+
+    // What the stack submits where an array failed: a merge with the array's own parameter.
+    const rescue = await runFrustum('merge', '--plan', `${file}#0-5`);
+    expect(rescue).toMatchObject({ status: 1, failure: { tag: 'SourceError' } });
+    expect(rescue.failure!.message).toContain(`${job.scenes[0]!.id}: shard 2`);
+    expect(differences(await outputsOf(join(to, job.scenes[1]!.id)), await outputsOf(whole))).toEqual([]);
 
     await server.close();
     server = await startBatch();
