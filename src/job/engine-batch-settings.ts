@@ -61,7 +61,7 @@ function placeOf(arn: string): readonly [partition: string, region: string] {
   return [match?.[1] ?? '', match?.[2] ?? ''];
 }
 
-/** A log group, or one log stream of it, as a page of AWS's console. */
+/** The page of the AWS console that shows a log group, or one log stream of it. */
 export function logsPage(
   { region, partition, logGroup }: Pick<BatchSettings, 'region' | 'partition' | 'logGroup'>,
   stream?: string,
