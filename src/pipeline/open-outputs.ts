@@ -28,6 +28,8 @@ export interface OutputsOptions {
   readonly scene: ScenePixels & { readonly grid: Grid };
   readonly title: string;
   readonly modelName: string;
+  /** When the scene was taken, if anything tells. */
+  readonly taken: string | null;
   readonly classes: readonly LandCoverClass[];
   /** File names of the polygon layer, one a format. */
   readonly vector: readonly string[];
@@ -98,7 +100,13 @@ export async function openOutputs(options: OutputsOptions): Promise<Outputs> {
     files.map((file) => join(outDir, file)),
     options.inputUrls,
   );
-  const metadata = { SOFTWARE: 'Frustum', MODEL: modelName };
+  const { taken } = options;
+  const metadata = {
+    SOFTWARE: 'Frustum',
+    MODEL: modelName,
+    SCENE: title,
+    ...(taken !== null && { TAKEN: taken }),
+  };
   const rasters: RasterSink[] = [];
   const vectors: VectorSink[] = [];
   const texts: TextSink[] = [];

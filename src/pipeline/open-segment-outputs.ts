@@ -4,6 +4,7 @@ import type { ModelManifest } from '../model/manifest.ts';
 import type { Model } from '../model/open-model.ts';
 import { cropScene } from '../scene/crop-scene.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { toldTime } from '../sink/stac/time.ts';
 import type { InferTally } from './infer-rows.ts';
 import { openOutputs, titleOf } from './open-outputs.ts';
 import type { SegmentTask } from './plan-segment.ts';
@@ -61,6 +62,7 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
     inputUrls: [url, ...files.map((file) => file.url), ...(options.aoi === undefined ? [] : [options.aoi])],
     title: titleOf(url),
     modelName: manifest.name,
+    taken: toldTime(config.taken),
     classes: manifest.classes,
     vector,
     polygons,

@@ -1,5 +1,6 @@
 import type { Grid } from '../core/grid.ts';
 import { measurePixel } from '../core/place-pixels.ts';
+import { toldTime } from '../sink/stac/time.ts';
 import type { SegmentReport } from './segment-report.ts';
 
 interface FactGroup {
@@ -115,7 +116,8 @@ function polygonsOf({ config, scene }: SegmentReport): string | null {
 
 function takenOf(taken: SegmentReport['config']['taken']): string {
   if (taken.datetime !== null) return taken.datetime;
-  const { start_datetime: start, end_datetime: end } = taken;
-  if (!start.startsWith('1957-10-04')) return `${start} to ${end}`;
+  const told = toldTime(taken);
+  if (told !== null) return told.replace('/', ' to ');
+  const { end_datetime: end } = taken;
   return end.startsWith('9999') ? 'unknown' : `unknown, before ${end.slice(0, 10)}`;
 }

@@ -5,7 +5,14 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type SegmentOptions, type SegmentReport, segment, synthesize } from '../../src/index.ts';
+import { openGeoTiff } from '../../src/geotiff/open-geotiff.ts';
+import {
+  openByteSource,
+  type SegmentOptions,
+  type SegmentReport,
+  segment,
+  synthesize,
+} from '../../src/index.ts';
 import { collectRuns } from '../../src/pipeline/collect-runs.ts';
 import type { StacItem } from '../../src/sink/stac/item.ts';
 import { stacErrors } from '../sink/stac/validate.ts';
@@ -63,6 +70,17 @@ describe('the STAC Item of a run', () => {
     expect(classes.reduce((sum, { count = 0 }) => sum + count, 0)).toBe(400 * 300);
   });
 
+  it('says of which scene, network and time they are: polygons and rasters do, too', async () => {
+    const facts = { SCENE: 'scene', MODEL: report.model.name, TAKEN: '2024-05-01T10:30:00Z' };
+    const polygons = JSON.parse(await readFile(join(dir, 'runs/a/landcover.geojson'), 'utf8'));
+    expect(polygons.metadata).toMatchObject(facts);
+    for (const file of ['landcover.tif', 'confidence.tif']) {
+      const raster = await openGeoTiff(await openByteSource(join(dir, 'runs/a', file)));
+      expect(raster.info.metadata).toMatchObject(facts);
+      await raster.close();
+    }
+  });
+
   it('refuses a time that is none before anything is done', async () => {
     await expect(map('never', { datetime: 'spring' })).rejects.toMatchObject({
       tag: 'ConfigError',
@@ -79,6 +97,10 @@ describe('the STAC Item of a run', () => {
     expect((untold.config.taken as { end_datetime: string }).end_datetime.slice(0, 19)).toBe(
       modified.slice(0, 19),
     );
+    const raster = await openGeoTiff(await openByteSource(join(dir, 'untold/landcover.tif')));
+    expect(raster.info.metadata).toMatchObject({ SCENE: 'scene' });
+    expect(raster.info.metadata).not.toHaveProperty('TAKEN');
+    await raster.close();
     expect(stacErrors(await readItem('untold/stac-item.json'))).toEqual([]);
   });
 

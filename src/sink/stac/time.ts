@@ -49,6 +49,12 @@ export function timeOfScene(
   return { datetime: null, start_datetime: EARLIEST, end_datetime: end };
 }
 
+/** A time that the scene or its user told, as an instant or an interval with a slash; `null` where it is only bounded. */
+export function toldTime(time: SceneTime): string | null {
+  if (time.datetime !== null) return time.datetime;
+  return time.start_datetime === EARLIEST ? null : `${time.start_datetime}/${time.end_datetime}`;
+}
+
 /** RFC 3339 in UTC, without fractions of a second where there are none. */
 function formatInstant(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace('.000Z', 'Z');
