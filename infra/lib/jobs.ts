@@ -102,6 +102,7 @@ export class Jobs extends Construct {
         pipeline: 'Ref::pipeline',
         out: 'Ref::out',
         provider: 'cuda',
+        threads: settings.shardVcpus,
       }),
       parameters: {
         scenes: storage.input.s3UrlForObject(settings.inputPrefix),

@@ -26,6 +26,7 @@ describe('job definitions', () => {
         pipeline: 'Ref::pipeline',
         out: 'Ref::out',
         provider: 'cuda',
+        threads: 4,
       }),
     );
   });

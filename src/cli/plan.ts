@@ -118,7 +118,13 @@ export function addPlan(program: Command, context: VerbContext): void {
       );
       print(formatPlan(plan, url));
       const { engine } = flags;
-      if (engine !== undefined) await submitByFlags({ ...flags, engine }, plan, url, context);
+      if (engine === undefined) return;
+      if (flags.threads === undefined) {
+        reporter.warn(
+          `each shard is to have ${plan.settings.threads} threads, as this machine has; if the machines of ${engine} have fewer, give --threads`,
+        );
+      }
+      await submitByFlags({ ...flags, engine }, plan, url, context);
     });
 }
 

@@ -14,9 +14,9 @@ export const SHARD_INDEX_VARIABLES = [
 /** Command lines (arguments of `frustum`) that engines start; `plan` is the URL of a plan file. */
 export const JOB_COMMANDS = {
   /** Plans what is not done yet of `scenes` (a URL or a prefix), and hands the plan to AWS Batch. */
-  planOnBatch: ({ scenes, pipeline, out, provider }: PlanOnBatch) => [
+  planOnBatch: ({ scenes, pipeline, out, provider, threads }: PlanOnBatch) => [
     ...['plan', scenes, '--pipeline', pipeline, '--out', out],
-    ...['--provider', provider, '--engine', 'aws-batch'],
+    ...['--provider', provider, '--threads', String(threads), '--engine', 'aws-batch'],
   ],
   /** One shard, by the environment's index, or by `--index`. */
   runShard: (plan: string) => ['run-shard', '--plan', plan],
@@ -38,6 +38,8 @@ export interface PlanOnBatch {
   readonly out: string;
   /** Execution provider of the shards. */
   readonly provider: string;
+  /** Threads of the shards, which have other machines than the plan. */
+  readonly threads: number;
 }
 
 /** How a job's process ends: done, failed for good, wrong usage, or worth another attempt. */

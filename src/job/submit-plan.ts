@@ -10,7 +10,7 @@ import { keepSubmission, readSubmissions } from './submissions.ts';
 interface Engine {
   submit(options: SubmitOptions): Promise<Submission>;
   /** Ids of jobs of an earlier submission that are waiting or running. */
-  findLive(submission: Submission): Promise<readonly string[]>;
+  findLive?(submission: Submission): Promise<readonly string[]>;
   /** How a submission stands; `shards` are told of besides those whose job failed. */
   readStanding?(submission: Submission, shards: readonly number[]): Promise<SubmissionStanding>;
 }
@@ -87,10 +87,13 @@ function isDone({ scenes }: JobStatus): boolean {
 async function refuseTwice(plan: JobPlan, submissions: readonly Submission[]): Promise<void> {
   for (const submission of submissions) {
     const engine = await ENGINES[submission.engine]?.();
-    const live = (await engine?.findLive(submission)) ?? [];
+    const live = (await engine?.findLive?.(submission)) ?? [];
     if (live.length === 0) continue;
+    const cut = submission.jobs.some(({ part }) => part === 'merge')
+      ? ''
+      : ' (its submission was cut short: no merge waits for them)';
     throw new ConfigError(
-      `plan ${plan.id} was submitted to ${submission.engine}, and jobs of it are under way: ${live.join(', ')}. frustum status shows how far they are; --again submits what is open a second time all the same`,
+      `plan ${plan.id} was submitted to ${submission.engine}, and jobs of it are under way${cut}: ${live.join(', ')}. frustum status shows how far they are; --again submits what is open a second time all the same`,
       { pointer: '--again', value: live },
     );
   }

@@ -23,6 +23,12 @@ const RULES: readonly EvaluateOnExit[] = [
   { action: 'EXIT', onExitCode: String(JOB_EXIT.usage) },
 ];
 
+/** Where a plan job is submitted to, as people and the nightly schedule do it. */
+export const PLAN_JOB = {
+  jobQueue: VARIABLES[BATCH_VARIABLES.mergeQueue]!,
+  jobDefinition: arn('job-definition/Frustum-plan:3'),
+};
+
 const definition = (command: readonly string[]) => ({
   command,
   parameters: { plan: '' },
@@ -37,6 +43,12 @@ export async function startBatch(more: Partial<BatchServerOptions> = {}): Promis
     definitions: {
       [VARIABLES[BATCH_VARIABLES.shardDefinition]!]: definition(JOB_COMMANDS.runShardOfArray('Ref::plan')),
       [VARIABLES[BATCH_VARIABLES.mergeDefinition]!]: definition(JOB_COMMANDS.merge('Ref::plan')),
+      [PLAN_JOB.jobDefinition]: definition(
+        JOB_COMMANDS.planOnBatch({
+          ...{ scenes: 'Ref::scenes', pipeline: 'Ref::pipeline', out: 'Ref::out' },
+          ...{ provider: 'cpu', threads: 1 },
+        }),
+      ),
     },
     slots: 2,
     ...more,

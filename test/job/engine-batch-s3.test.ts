@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -13,7 +14,7 @@ import type { BatchServer } from '../support/batch-server.ts';
 import { needTool } from '../support/need-tool.ts';
 import { type S3Store, startS3Store } from '../support/radosgw.ts';
 import { runFrustum } from '../support/run-command.ts';
-import { bodiesOf, startBatch } from './batch-kit.ts';
+import { bodiesOf, PLAN_JOB, startBatch } from './batch-kit.ts';
 import { differences, MODEL, outputsOf } from './job-kit.ts';
 
 describe.skipIf(!needTool('radosgw'))('a plan on AWS Batch, with all of it in an S3 store', () => {
@@ -81,5 +82,30 @@ describe.skipIf(!needTool('radosgw'))('a plan on AWS Batch, with all of it in an
     const url = (array!.parameters as { plan: string }).plan;
     const status = await runFrustum('status', '--plan', url, ...reach);
     expect(status.stdout).toMatch(/3 done, 0 running.*aws-batch {2}merge [0-9a-f-]{36}: SUCCEEDED/s);
+  }, 180_000);
+
+  it('is planned by a job too, as every night: that submits the others; the next night there is nothing to do', async () => {
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', store.endpoint);
+    const batch = new BatchClient({ region: 'eu-central-1' });
+    const night = () =>
+      batch.send(
+        new SubmitJobCommand({
+          jobName: 'Frustum-nightly',
+          ...PLAN_JOB,
+          parameters: { scenes: 's3://scenes/a/', pipeline: 'pipelines/demo.json', out: 's3://maps/nights/' },
+        }),
+      );
+    const first = server.jobs().length;
+    await night();
+    await server.idle();
+    const [plan, ...others] = server.jobs().slice(first);
+    expect(plan!.status, [...server.logs.values()].at(-1)).toBe('SUCCEEDED');
+    expect(others.map(({ jobName }) => jobName!.split('-').at(-1))).toEqual(['shards', 'merge']);
+    expect(others.map(({ status }) => status)).toEqual(['SUCCEEDED', 'SUCCEEDED']);
+    await night();
+    await server.idle();
+    expect(server.jobs().length).toBe(first + 4);
+    expect([...server.logs.values()].at(-1)).toMatch(/0 to do, 1 done already[\s\S]*nothing to submit/);
+    batch.destroy();
   }, 180_000);
 });
