@@ -62,8 +62,15 @@ export {
 } from './job/merge-job.ts';
 export { type PlanJobHooks, type PlanJobOptions, planJob, type ShardSize } from './job/plan-job.ts';
 export type { JobPlan } from './job/plan-schema.ts';
+export { joinPlanUrl, type PlanUrl, splitPlanUrl } from './job/plan-url.ts';
 export { type PriceTable, readPrices } from './job/prices.ts';
-export { chooseShardIndex, readJobPlan, type ShardOfPlan, shardOfPlan } from './job/read-plan.ts';
+export {
+  chooseShardIndex,
+  locateModel,
+  readJobPlan,
+  type ShardOfPlan,
+  shardOfPlan,
+} from './job/read-plan.ts';
 export {
   type FailedShard,
   type RunLocalHooks,
@@ -77,6 +84,15 @@ export {
   type RunShardReport,
   runShard,
 } from './job/run-shard.ts';
+export type {
+  JobAttempt,
+  JobStanding,
+  ShardJob,
+  Submission,
+  SubmissionStanding,
+  SubmittedJob,
+} from './job/submission.ts';
+export { readSubmissionStanding, type SubmitPlanOptions, submitPlan } from './job/submit-plan.ts';
 export { writePlan } from './job/write-plan.ts';
 export type { ModelManifest } from './model/manifest.ts';
 export { type Model, type ModelOptions, openModel } from './model/open-model.ts';

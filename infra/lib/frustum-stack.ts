@@ -5,6 +5,7 @@ import { Compute } from './compute.ts';
 import { Jobs } from './jobs.ts';
 import { Network } from './network.ts';
 import { Nightly } from './nightly.ts';
+import { Rescue } from './rescue.ts';
 import type { Settings } from './settings.ts';
 import { Storage } from './storage.ts';
 import { Watch } from './watch.ts';
@@ -18,6 +19,7 @@ export class FrustumStack extends Stack {
     const network = new Network(this, 'Network', { ...settings, data: [input, output], records });
     const compute = new Compute(this, 'Compute', settings, network);
     const jobs = new Jobs(this, 'Jobs', settings, storage, compute);
+    new Rescue(this, 'Rescue', compute, jobs);
     const { nightly } = settings;
     const night =
       nightly === undefined ? null : new Nightly(this, 'Nightly', { ...settings, nightly }, compute, jobs);

@@ -25,7 +25,8 @@ export class Jobs extends Construct {
   readonly plan: batch.EcsJobDefinition;
   readonly shard: batch.EcsJobDefinition;
   readonly merge: batch.EcsJobDefinition;
-  /** Name of the merge's job definition, without revision. */
+  /** Names of job definitions, without revision. */
+  readonly shardName: string;
   readonly mergeName: string;
 
   constructor(scope: Construct, id: string, settings: Settings, storage: Storage, compute: Compute) {
@@ -48,6 +49,7 @@ export class Jobs extends Construct {
     });
     const executionRole = this.createExecutionRole();
     const nameOf = (kind: string) => `${settings.name}-${kind.toLowerCase()}`;
+    this.shardName = nameOf('Shard');
     this.mergeName = nameOf('Merge');
     const define = (kind: string, job: JobKind) =>
       new batch.EcsJobDefinition(this, kind, {
@@ -80,7 +82,7 @@ export class Jobs extends Construct {
     this.shard = define('Shard', {
       ...byPlan,
       variant: 'cuda',
-      command: JOB_COMMANDS.runShard(`Ref::${BATCH_PLAN_PARAMETER}`),
+      command: JOB_COMMANDS.runShardOfArray(`Ref::${BATCH_PLAN_PARAMETER}`),
       vcpus: settings.shardVcpus,
       memoryMiB: settings.shardMemoryMiB,
       minutes: settings.shardMinutes,
@@ -100,6 +102,7 @@ export class Jobs extends Construct {
         pipeline: 'Ref::pipeline',
         out: 'Ref::out',
         provider: 'cuda',
+        threads: settings.shardVcpus,
       }),
       parameters: {
         scenes: storage.input.s3UrlForObject(settings.inputPrefix),
@@ -135,7 +138,10 @@ export class Jobs extends Construct {
     return role;
   }
 
-  /** The plan job submits shards and merges, of these definitions, to these queues. */
+  /**
+   * The plan job submits shards and merges, of these definitions, to these queues; looks whether jobs of the same plan are
+   * under way; and takes back what it submitted if the rest can't be.
+   */
   private allowSubmission(compute: Compute): void {
     const role = this.plan.container.jobRole as iam.Role;
     const jobs = `arn:${Aws.PARTITION}:batch:${Aws.REGION}:${Aws.ACCOUNT_ID}:job/*`;
@@ -159,9 +165,27 @@ export class Jobs extends Construct {
         conditions: { 'ForAllValues:StringLike': { 'aws:TagKeys': [`${JOB_TAG_PREFIX}*`] } },
       }),
     );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'LookAtJobs',
+        // They know no resources.
+        actions: ['batch:DescribeJobs', 'batch:ListJobs'],
+        resources: ['*'],
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'TakeBackOwnJobs',
+        actions: ['batch:TerminateJob'],
+        resources: [jobs],
+        conditions: { StringLike: { [`aws:ResourceTag/${JOB_TAG_PREFIX}plan`]: '*' } },
+      }),
+    );
     acknowledge(role, {
       [wildcard(role, jobs)]:
-        'A job has no name before it is submitted; only tags of our own prefix can be set.',
+        'A job has no name before it is submitted; only tags of our own prefix can be set, and only jobs that carry one ended.',
+      [wildcard(role, '*')]:
+        'batch:DescribeJobs and batch:ListJobs, the only actions on it, know no resources.',
     });
   }
 }

@@ -35,9 +35,12 @@ fi
 for schedule in $(aws scheduler list-schedules --group-name "$stack-nightly" --query 'Schedules[].Name' --output text 2>/dev/null || true); do
   aws scheduler delete-schedule --group-name "$stack-nightly" --name "$schedule"
 done
-# Compute environments can't go while jobs hold them.
+# None takes jobs any more: arrays that are ended call for a merge of what is complete.
 for queue in $queues; do
   aws batch update-job-queue --job-queue "$queue" --state DISABLED >/dev/null
+done
+# Compute environments can't go while jobs hold them.
+for queue in $queues; do
   for status in SUBMITTED PENDING RUNNABLE STARTING RUNNING; do
     for job in $(aws batch list-jobs --job-queue "$queue" --job-status "$status" --query 'jobSummaryList[].jobId' --output text); do
       [ "$job" = None ] || aws batch terminate-job --job-id "$job" --reason 'the stack is taken down'

@@ -18,7 +18,7 @@ describe('job definitions', () => {
   it('are three, each with the command line that the code knows', () => {
     expect(resources(template, 'AWS::Batch::JobDefinition')).toHaveLength(3);
     const plan = `Ref::${BATCH_PLAN_PARAMETER}`;
-    expect(job('Shard').container.Command).toEqual(JOB_COMMANDS.runShard(plan));
+    expect(job('Shard').container.Command).toEqual(JOB_COMMANDS.runShardOfArray(plan));
     expect(job('Merge').container.Command).toEqual(JOB_COMMANDS.merge(plan));
     expect(job('Plan').container.Command).toEqual(
       JOB_COMMANDS.planOnBatch({
@@ -26,6 +26,7 @@ describe('job definitions', () => {
         pipeline: 'Ref::pipeline',
         out: 'Ref::out',
         provider: 'cuda',
+        threads: 4,
       }),
     );
   });
@@ -143,7 +144,13 @@ describe('roles of jobs', () => {
 
   it('the plan job also submits shards and merges: these definitions, these queues, tags of ours', () => {
     const statements = statementsOf(template, 'JobsPlanRole');
-    expect(actionsOf(statements)).toEqual([...READ, ...WRITE, 'batch:SubmitJob', 'batch:TagResource'].sort());
+    const batch = ['DescribeJobs', 'ListJobs', 'SubmitJob', 'TagResource', 'TerminateJob'];
+    expect(actionsOf(statements)).toEqual(
+      [...READ, ...WRITE, ...batch.map((action) => `batch:${action}`)].sort(),
+    );
+    const [end] = statements.filter(({ Action }) => Action === 'batch:TerminateJob');
+    expect(end!.Condition).toEqual({ StringLike: { 'aws:ResourceTag/frustum:plan': '*' } });
+    expect(JSON.stringify(end!.Resource)).toContain(':job/*');
     const [submit] = statements.filter(({ Action }) => Action === 'batch:SubmitJob');
     const text = JSON.stringify(submit!.Resource);
     for (const name of ['JobsShard', 'JobsMerge', 'ComputeShards', 'ComputeSteps'])
@@ -182,7 +189,7 @@ describe('roles of jobs', () => {
     }
     const everything = resources(template, 'AWS::IAM::Policy').flatMap(([id]) =>
       statementsOf(template, id.replace(/DefaultPolicy[0-9A-F]{8}$/, '')).filter(
-        (s) => s.Resource === '*' && s.Action !== 'ecr:GetAuthorizationToken',
+        (s) => s.Resource === '*' && s.Action !== 'ecr:GetAuthorizationToken' && s.Sid !== 'LookAtJobs',
       ),
     );
     expect(everything).toEqual([]);

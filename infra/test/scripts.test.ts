@@ -126,8 +126,8 @@ describe('teardown.sh', () => {
     expect(changes(calls)).toEqual([
       'scheduler delete-schedule --group-name Frustum-nightly --name night',
       'batch update-job-queue --job-queue queue-shards --state DISABLED',
-      'batch terminate-job --job-id job-1 --reason the stack is taken down',
       'batch update-job-queue --job-queue queue-steps --state DISABLED',
+      'batch terminate-job --job-id job-1 --reason the stack is taken down',
       's3api put-bucket-logging --bucket scenes --bucket-logging-status {}',
       'ec2 delete-flow-logs --flow-log-ids fl-1',
       's3api delete-objects --bucket records --delete {"Objects": [{"Key": "a", "VersionId": "1"}]}',

@@ -104,6 +104,39 @@ describe('what people are told', () => {
   });
 });
 
+describe('the merge of what is complete', () => {
+  it('is submitted with the plan of an array of shards that failed, once, and nothing else is', () => {
+    const template = synthesise();
+    const [, rule] = resource(template, 'AWS::Events::Rule', 'Rescue');
+    const { detail } = rule.EventPattern as { detail: Record<string, Json> };
+    expect(detail).toMatchObject({ status: ['FAILED'], arrayProperties: { index: [{ exists: false }] } });
+    expect(JSON.stringify(detail.jobQueue)).toContain('ComputeShards');
+    const [, shard] = resource(template, 'AWS::Batch::JobDefinition', 'JobsShard');
+    expect(JSON.stringify(detail.jobDefinition)).toContain(`:job-definition/${shard.JobDefinitionName}:`);
+    const [target] = rule.Targets as { [key: string]: Json }[];
+    const [merge] = resource(template, 'AWS::Batch::JobDefinition', 'JobsMerge');
+    const [queue] = resource(template, 'AWS::Batch::JobQueue', 'ComputeSteps');
+    expect(target).toMatchObject({
+      Arn: { 'Fn::GetAtt': [queue, 'JobQueueArn'] },
+      BatchParameters: { JobDefinition: { Ref: merge } },
+      InputTransformer: {
+        InputPathsMap: { 'detail-parameters-plan': '$.detail.parameters.plan' },
+        InputTemplate: '{"Parameters":{"plan":<detail-parameters-plan>}}',
+      },
+    });
+    expect(statementsOf(template, 'RescueRole')).toEqual([
+      {
+        Sid: 'SubmitMerge',
+        Effect: 'Allow',
+        Action: 'batch:SubmitJob',
+        Resource: [{ Ref: merge }, { 'Fn::GetAtt': [queue, 'JobQueueArn'] }],
+      },
+    ]);
+    const [, role] = resource(template, 'AWS::IAM::Role', 'RescueRole');
+    expect(JSON.stringify(role.AssumeRolePolicyDocument)).toContain('aws:SourceAccount');
+  });
+});
+
 describe('the nightly run', () => {
   it('is not there unless asked for: a deployment alone starts no work', () => {
     const template = synthesise();

@@ -17,8 +17,8 @@ export function addPlanFlags(command: Command): Command {
 
 /** Reads the plan that the flags name. */
 export async function readPlanOf(flags: PlanFlags, signal: AbortSignal): Promise<JobPlan> {
-  const { readJobPlan } = await import('../job/read-plan.ts');
-  return readJobPlan(flags.plan, { ...sourceOptionsOf(flags).source, signal });
+  const { locateModel, readJobPlan } = await import('../job/read-plan.ts');
+  return locateModel(await readJobPlan(flags.plan, { ...sourceOptionsOf(flags).source, signal }));
 }
 
 /** The flags that say how stores are reached, for a worker's command line. */

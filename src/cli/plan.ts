@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { JobPlan } from '../job/plan-schema.ts';
+import type { Submission } from '../job/submission.ts';
+import { addEngineFlags, type EngineFlags, submitByFlags } from './engine-flags.ts';
 import { tellMetrics } from './job-metrics.ts';
 import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
@@ -8,7 +10,8 @@ import { formatDuration } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
 import { examples, parsePositive, parseRate, type VerbContext } from './verb.ts';
 
-interface JobFlags extends MappingFlags {
+interface JobFlags extends MappingFlags, Pick<EngineFlags, 'again'> {
+  engine?: Submission['engine'];
   out: string;
   to?: string;
   asset?: string;
@@ -17,9 +20,11 @@ interface JobFlags extends MappingFlags {
   windowsPerSecond?: number;
   prices?: string;
   memory?: number;
+  allowQueries?: true;
 }
 
-export function addPlan(program: Command, { reporter, signal, print }: VerbContext): void {
+export function addPlan(program: Command, context: VerbContext): void {
+  const { reporter, signal, print } = context;
   const command = program
     .command('plan')
     .description(
@@ -34,7 +39,7 @@ export function addPlan(program: Command, { reporter, signal, print }: VerbConte
       'the plan: a file that ends in .json, or a folder or s3: URL to keep it in (plans/ID.json)',
     )
     .option('--to <where>', 'folder or s3: URL of the outputs (default: where the plan is)');
-  addMappingFlags(command)
+  addEngineFlags(addMappingFlags(command), false)
     .option('--asset <name>', 'which asset of STAC Items is the scene')
     .option('--shard-minutes <n>', 'minutes of work in a shard (default: 17)', parsePositive)
     .option('--shards-per-scene <n>', 'as many shards a scene, instead', parsePositive)
@@ -45,12 +50,17 @@ export function addPlan(program: Command, { reporter, signal, print }: VerbConte
     )
     .option('--prices <file>', 'JSON table of prices an hour (default: AWS on demand)')
     .option('--memory <MiB>', 'what a shard may take; scenes that need more are left out', parsePositive)
+    .option(
+      '--allow-queries',
+      'also scenes whose URLs have a query (a signature, a token), user or password: the plan file then holds it',
+    )
     .addHelpText(
       'after',
       examples(
         'plan scenes/ --pipeline pipelines/gid.json --out out/plan.json',
         'plan @scenes.txt --model models/mine --out plan.json --to s3://bucket/maps --threads 8',
         'plan s3://archive/2024/ --pipeline pipelines/gid.json --out s3://bucket/maps --shard-minutes 20',
+        'plan s3://archive/2024/ --pipeline pipelines/gid.json --out s3://bucket/maps --engine aws-batch',
       ),
     )
     .action(async (names: string[], flags: JobFlags) => {
@@ -81,6 +91,7 @@ export function addPlan(program: Command, { reporter, signal, print }: VerbConte
           },
           ...(flags.windowsPerSecond !== undefined && { windowsPerSecond: flags.windowsPerSecond }),
           ...(flags.prices !== undefined && { prices: await readPrices(flags.prices, reading) }),
+          ...(flags.allowQueries && { allowQueries: true }),
           ...(flags.memory !== undefined && { memoryBytes: flags.memory * 1024 * 1024 }),
         },
         {
@@ -96,10 +107,24 @@ export function addPlan(program: Command, { reporter, signal, print }: VerbConte
       reporter.info('planned', { plan: url, scenes: plan.scenes.length, shards: plan.shardCount });
       tellMetrics(
         print,
-        { RunsPlanned: 1, ScenesPlanned: plan.scenes.length, ShardsPlanned: plan.shardCount },
+        {
+          RunsPlanned: 1,
+          ScenesPlanned: plan.scenes.length,
+          ShardsPlanned: plan.shardCount,
+          // No later step sees these.
+          ScenesFailed: plan.refused.length,
+        },
         { plan: plan.id },
       );
       print(formatPlan(plan, url));
+      const { engine } = flags;
+      if (engine === undefined) return;
+      if (flags.threads === undefined) {
+        reporter.warn(
+          `each shard is to have ${plan.settings.threads} threads, as this machine has; if the machines of ${engine} have fewer, give --threads`,
+        );
+      }
+      await submitByFlags({ ...flags, engine }, plan, url, context);
     });
 }
 

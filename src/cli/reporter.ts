@@ -1,10 +1,13 @@
 import cliProgress from 'cli-progress';
 import { pino } from 'pino';
+import { serializeError } from '../core/errors.ts';
 
 /** What a verb tells people (a bar on a terminal) or machines (a JSON line each). Everything goes to standard error. */
 export interface Reporter {
   info(event: string, detail?: Readonly<Record<string, unknown>>): void;
   warn(message: string): void;
+  /** A failure that does not end the command. */
+  error(event: string, failure: unknown): void;
   /** Starts counting towards `total`; call the result with each new state, then `stop`. */
   startProgress(label: string, total: number, unit: string): Progress;
 }
@@ -30,6 +33,10 @@ function createLineReporter(): Reporter {
   return {
     info: (event, detail = {}) => log.info(detail, event),
     warn: (message) => log.warn(message),
+    error: (event, failure) => {
+      const { tag, message } = serializeError(failure);
+      log.error({ tag: tag ?? 'InternalError', message }, event);
+    },
     startProgress(label, total, unit) {
       const started = performance.now();
       let last = started;
@@ -74,6 +81,10 @@ function createTerminalReporter(): Reporter {
       write([event, ...words].join('  '));
     },
     warn: (message) => write(`warning: ${message}`),
+    error(event, failure) {
+      const { tag, message } = serializeError(failure);
+      write(`${event}: ${tag ?? 'InternalError'}: ${message}`);
+    },
     startProgress(label, total, unit) {
       const started = performance.now();
       const current = new cliProgress.SingleBar(

@@ -9,6 +9,7 @@ interface RunShardFlags extends PlanFlags {
   index?: number;
   checkpointSeconds?: number;
   memory?: number;
+  leaveFailure?: true;
 }
 
 export function addRunShard(program: Command, { reporter, signal, print }: VerbContext): void {
@@ -26,6 +27,10 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
       parseCount,
     )
     .option('--memory <MiB>', 'what it may take (default: what the plan says)', parsePositive)
+    .option(
+      '--leave-failure',
+      'end well also where the shard failed for good and its state in the store says so: frustum merge then names it. For arrays whose merge is only started if no child fails (AWS Batch)',
+    )
     .addHelpText(
       'after',
       examples(
@@ -34,16 +39,16 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
       ),
     )
     .action(async (flags: RunShardFlags) => {
-      const { runShard } = await import('../job/run-shard.ts');
+      const { isFailureKept, runShard } = await import('../job/run-shard.ts');
       const { chooseShardIndex } = await import('../job/read-plan.ts');
-      const index = chooseShardIndex(flags.index, process.env);
+      const { splitPlanUrl } = await import('../job/plan-url.ts');
+      const index = chooseShardIndex(flags.index, process.env, splitPlanUrl(flags.plan).shards);
       const plan = await readPlanOf(flags, signal);
       let progress: Progress | null = null;
+      const shard = { plan, index, ...sourceOptionsOf(flags) };
       const report = await runShard(
         {
-          plan,
-          index,
-          ...sourceOptionsOf(flags),
+          ...shard,
           ...(flags.checkpointSeconds !== undefined && { checkpointSeconds: flags.checkpointSeconds }),
           ...(flags.memory !== undefined && { memoryBytes: flags.memory * 1024 * 1024 }),
         },
@@ -55,17 +60,24 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
           onWindow: (done) => progress?.update(done),
         },
       )
-        .catch((error: unknown) => {
-          tellMetrics(print, metricsOfFailure(error, signal.aborted), { plan: plan.id, shard: index });
-          throw error;
+        .catch(async (error: unknown) => {
+          const metrics = metricsOfFailure(error, signal.aborted);
+          tellMetrics(print, metrics, { plan: plan.id, shard: index });
+          const left =
+            flags.leaveFailure && metrics.ShardsFailed === 1 && (await isFailureKept(shard, error));
+          if (!left) throw error;
+          reporter.error('failed; the merge will say so', error);
+          return null;
         })
         .finally(() => progress?.stop());
+      if (report === null) return;
       tellMetrics(
         print,
         {
           ShardsDone: 1,
           ShardSeconds: report.seconds,
           Windows: report.windows,
+          BytesRead: report.bytesRead,
           PeakMemoryBytes: report.took.peakMemoryBytes,
         },
         { plan: plan.id, scene: report.scene, shard: index },

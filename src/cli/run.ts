@@ -1,30 +1,29 @@
 import { availableParallelism } from 'node:os';
-import { type Command, Option } from 'commander';
-import { SourceError } from '../core/errors.ts';
+import type { Command } from 'commander';
+import { ConfigError, SourceError } from '../core/errors.ts';
 import type { RunLocalReport } from '../job/run-local.ts';
+import { addEngineFlags, type EngineFlags, submitByFlags } from './engine-flags.ts';
 import { mergeProgress, tellScene } from './merge.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf, sourceFlagsOf } from './plan-file.ts';
 import type { Progress } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
 import { examples, parsePositive, type VerbContext } from './verb.ts';
 
-interface RunFlags extends PlanFlags {
-  engine?: 'local';
+interface RunFlags extends PlanFlags, EngineFlags {
   workers?: number;
   attempts?: number;
-  partial?: true;
 }
 
 export function addRun(program: Command, context: VerbContext): void {
   const command = program
     .command('run')
     .description(
-      'do a plan: its shards in processes of their own, then the merge; what is done already stays',
-    )
-    .addOption(new Option('--engine <name>', 'where the shards run').choices(['local']).default('local'));
+      'do a plan: its shards in processes of their own or as jobs of a scheduler, then the merge; what is done already stays',
+    );
   addRunFlags(command, context, [
     'run --plan out/plan.json --workers 2',
     'run --plan out/plan.json --workers 4 --partial',
+    'run --plan s3://bucket/maps/plans/1f2e3d4c5b6a.json --engine aws-batch',
   ]);
 }
 
@@ -32,13 +31,17 @@ export function addRetry(program: Command, context: VerbContext): void {
   const command = program
     .command('retry')
     .description(
-      'do only the shards of a plan that failed, were stopped or are missing, on this machine, then the merge',
+      'do only the shards of a plan that failed, were stopped or are missing, on this machine or as jobs of a scheduler, then the merge',
     );
-  addRunFlags(command, context, ['retry --plan out/plan.json']);
+  addRunFlags(command, context, [
+    'retry --plan out/plan.json',
+    'retry --plan s3://bucket/maps/plans/1f2e3d4c5b6a.json --engine aws-batch',
+  ]);
 }
 
-function addRunFlags(command: Command, { reporter, signal }: VerbContext, lines: readonly string[]): void {
-  addPlanFlags(command)
+function addRunFlags(command: Command, context: VerbContext, lines: readonly string[]): void {
+  const { reporter, signal } = context;
+  addEngineFlags(addPlanFlags(command), true)
     .option(
       '--workers <n>',
       'shards at once (default: as many as have the threads that the plan gives each)',
@@ -52,17 +55,30 @@ function addRunFlags(command: Command, { reporter, signal }: VerbContext, lines:
     .option('--partial', 'also merge scenes of which shards failed; their results are marked')
     .addHelpText('after', examples(...lines))
     .action(async (flags: RunFlags) => {
-      const { runLocal } = await import('../job/run-local.ts');
+      const { engine = 'local', workers, attempts } = flags;
+      const { splitPlanUrl } = await import('../job/plan-url.ts');
       const plan = await readPlanOf(flags, signal);
+      const planUrl = splitPlanUrl(flags.plan).url;
+      if (engine !== 'local') {
+        if (workers !== undefined || attempts !== undefined) {
+          throw new ConfigError(
+            `--workers and --attempts are of --engine local; how many shards of ${engine} run at once, and how often one is tried, is its queue's and its job definition's`,
+            { pointer: '--engine', value: engine },
+          );
+        }
+        await submitByFlags({ ...flags, engine }, plan, planUrl, context);
+        return;
+      }
+      const { runLocal } = await import('../job/run-local.ts');
       const progress: Progress = reporter.startProgress('mapping', plan.shardCount, 'shards');
       const report = await runLocal(
         {
           plan,
-          planUrl: flags.plan,
-          workers: flags.workers ?? Math.max(1, Math.floor(availableParallelism() / plan.settings.threads)),
+          planUrl,
+          workers: workers ?? Math.max(1, Math.floor(availableParallelism() / plan.settings.threads)),
           workerFlags: sourceFlagsOf(flags),
           ...sourceOptionsOf(flags),
-          ...(flags.attempts !== undefined && { attempts: flags.attempts }),
+          ...(attempts !== undefined && { attempts }),
           ...(flags.partial && { partial: true }),
         },
         { signal, ...mergeProgress(reporter), onShard: (ended) => progress.update(ended) },

@@ -14,12 +14,17 @@ export const SHARD_INDEX_VARIABLES = [
 /** Command lines (arguments of `frustum`) that engines start; `plan` is the URL of a plan file. */
 export const JOB_COMMANDS = {
   /** Plans what is not done yet of `scenes` (a URL or a prefix), and hands the plan to AWS Batch. */
-  planOnBatch: ({ scenes, pipeline, out, provider }: PlanOnBatch) => [
+  planOnBatch: ({ scenes, pipeline, out, provider, threads }: PlanOnBatch) => [
     ...['plan', scenes, '--pipeline', pipeline, '--out', out],
-    ...['--provider', provider, '--engine', 'aws-batch'],
+    ...['--provider', provider, '--threads', String(threads), '--engine', 'aws-batch'],
   ],
   /** One shard, by the environment's index, or by `--index`. */
   runShard: (plan: string) => ['run-shard', '--plan', plan],
+  /**
+   * One shard, where a merge waits for the whole array and a scheduler that starts it only if every child succeeded (AWS
+   * Batch): a shard that failed for good, and whose state in the store says so, ends well, and the merge fails in its place.
+   */
+  runShardOfArray: (plan: string) => ['run-shard', '--plan', plan, '--leave-failure'],
   /** All scenes of a plan that are complete, into their outputs. */
   merge: (plan: string) => ['merge', '--plan', plan],
 } as const;
@@ -33,6 +38,8 @@ export interface PlanOnBatch {
   readonly out: string;
   /** Execution provider of the shards. */
   readonly provider: string;
+  /** Threads of the shards, which have other machines than the plan. */
+  readonly threads: number;
 }
 
 /** How a job's process ends: done, failed for good, wrong usage, or worth another attempt. */
@@ -43,6 +50,9 @@ export const STOP_SECONDS = 20;
 
 /** Most children that one array job of AWS Batch can have, and the fewest. */
 export const BATCH_ARRAY_SIZE = { min: 2, max: 10_000 } as const;
+
+/** Most jobs that one job of AWS Batch can wait for. */
+export const BATCH_DEPENDENCIES = 20;
 
 /** Environment variables that tell the AWS Batch engine where it submits to: ARNs of queues and job definitions, a log group's name. */
 export const BATCH_VARIABLES = {

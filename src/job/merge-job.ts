@@ -112,6 +112,7 @@ async function mergeScene(
         options: { ...segmentOptionsOf(plan, scene, source), outDir: outputs.path },
         threads: plan.settings.threads,
         identity: scene.identity,
+        moved: !store.local,
         missing: missing.map(({ y0, y1, reason }) => ({ y0, y1, reason })),
         rows: () => rowsOf(store, files, source),
       },

@@ -15,6 +15,7 @@ import { findDone } from './find-done.ts';
 import { type ObjectStore, openObjectStore } from './object-store.ts';
 import type { JobPlan, PlanEstimate, PlanScene, PlanSettings } from './plan-schema.ts';
 import { assumeSpeed, DEFAULT_PRICES, type PriceTable } from './prices.ts';
+import { refuseSecrets } from './refuse-secrets.ts';
 import { splitRows } from './split-rows.ts';
 
 /** How a shard's size is chosen. */
@@ -37,6 +38,8 @@ export interface PlanJobOptions
   readonly prices?: PriceTable;
   /** What a shard may take, in bytes; scenes that need more are refused. */
   readonly memoryBytes?: number;
+  /** Also plans scenes whose URLs have a query, user or password, which the plan then holds; unless told, they are refused. */
+  readonly allowQueries?: boolean;
 }
 
 export interface PlanJobHooks {
@@ -52,10 +55,11 @@ type Speed = JobPlan['basis'] & { readonly cpus: number; readonly gpus: number }
  * Plans what is to be done of many scenes, for any number of machines. Reads headers only, save where a stretch is to be
  * measured: that reads the scene's overviews or samples once, so that no shard need do it. Scenes whose outputs are there
  * already are left out; scenes that can't be planned are named in the plan, and the others planned.
- * @throws ConfigError if a setting is wrong; ModelError, SourceError, FormatError of the model
+ * @throws ConfigError if a setting is wrong, or a URL holds what no plan should; ModelError, SourceError, FormatError of the model
  */
 export async function planJob(options: PlanJobOptions, hooks: PlanJobHooks = {}): Promise<JobPlan> {
   const { scenes: names, source } = options;
+  if (!options.allowQueries) refuseSecrets([...names, ...(options.aoi === undefined ? [] : [options.aoi])]);
   const to = absolute(options.to);
   const store = await openObjectStore(to, source);
   const manifest = await readModelManifest(options.model, false);

@@ -1,9 +1,13 @@
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ConfigError, FormatError } from '../core/errors.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
 import { withoutSecrets } from '../io/urls.ts';
 import type { SegmentOptions } from '../pipeline/segment-options.ts';
 import { SHARD_INDEX_VARIABLES } from './contract.ts';
 import { type JobPlan, jobPlanSchema, type PlanScene, type PlanShard } from './plan-schema.ts';
+import { splitPlanUrl } from './plan-url.ts';
 
 /** Reads all bytes behind a URL as text. */
 export async function readText(url: string, options: OpenSourceOptions = {}): Promise<string> {
@@ -18,10 +22,11 @@ export async function readText(url: string, options: OpenSourceOptions = {}): Pr
 
 /**
  * Reads a plan file.
- * @param url a path, or an `http(s):` or `s3:` URL
- * @throws SourceError; FormatError if it is none, or one of another version
+ * @param where a path, or an `http(s):` or `s3:` URL; a list of shards after it (`PLAN.json#3,7-9`) changes nothing here
+ * @throws SourceError; FormatError if it is none, or one of another version; ConfigError if the list is none
  */
-export async function readJobPlan(url: string, options: OpenSourceOptions = {}): Promise<JobPlan> {
+export async function readJobPlan(where: string, options: OpenSourceOptions = {}): Promise<JobPlan> {
+  const { url } = splitPlanUrl(where);
   const text = await readText(url, options);
   const shown = withoutSecrets(url);
   let json: unknown;
@@ -45,6 +50,21 @@ export async function readJobPlan(url: string, options: OpenSourceOptions = {}):
       what: pointer,
     },
   );
+}
+
+const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+
+/**
+ * A plan with its model where this machine has it: in the folder that the plan names, else among the models that lie beside
+ * this code, under the same name. That it is the same model is for the runs to see, which compare checksums.
+ */
+export async function locateModel(plan: JobPlan): Promise<JobPlan> {
+  const { dir } = plan.model;
+  const here = join(SHIPPED_MODELS, basename(dir));
+  const lies = async (folder: string) =>
+    (await stat(join(folder, 'manifest.json')).catch(() => null)) !== null;
+  if ((await lies(dir)) || !(await lies(here))) return plan;
+  return { ...plan, model: { ...plan.model, dir: here } };
 }
 
 /** A shard and the scene it is part of. */
@@ -76,14 +96,18 @@ export function shardOfPlan(plan: JobPlan, index: number): ShardOfPlan {
 
 /**
  * Which shard this process is to do: as told, else as its scheduler says in the environment.
+ * @param shards what the plan's URL lists: array children count from 0 and mean the list's entries
  * @throws ConfigError if nobody says, or what is said is no index
  */
 export function chooseShardIndex(
   told: number | undefined,
   environment: Readonly<Record<string, string | undefined>>,
+  shards: readonly number[] | null = null,
 ): number {
   if (told !== undefined) return told;
   const name = SHARD_INDEX_VARIABLES.find((variable) => environment[variable] !== undefined);
+  // A job of its own, rather than an array's child.
+  if (name === undefined && shards?.length === 1) return shards[0]!;
   if (name === undefined) {
     throw new ConfigError(
       `which shard? Give --index N; array jobs say it by ${SHARD_INDEX_VARIABLES.join(', ')}, none of which is set`,
@@ -91,7 +115,14 @@ export function chooseShardIndex(
     );
   }
   const text = environment[name]!;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
+  if (/^\d{1,9}$/.test(text)) {
+    const index = shards === null ? Number(text) : shards[Number(text)];
+    if (index !== undefined) return index;
+    throw new ConfigError(
+      `${name} is ${text}, and the plan's URL lists ${shards!.length} shards: expected 0 to ${shards!.length - 1}`,
+      { pointer: name, value: text },
+    );
+  }
   throw new ConfigError(
     `${name} is ${JSON.stringify(text)}: expected a shard's index, a whole number from 0`,
     {

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, isFrustumError } from '../core/errors.ts';
+import { ConfigError, isFrustumError, serializeError } from '../core/errors.ts';
 import type { OpenSourceOptions } from '../io/open-source.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { localPathOf } from '../io/urls.ts';
@@ -46,6 +46,8 @@ export interface RunShardReport {
   readonly from: number;
   /** Windows that this attempt ran. */
   readonly windows: number;
+  /** Of the scene's files. */
+  readonly bytesRead: number;
   readonly seconds: number;
   /** What it took; 0 if nothing was to be done. */
   readonly took: BandEnd;
@@ -82,7 +84,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   if (until === y1) {
     // An attempt that was killed at its very end had no time to say so.
     if (earlier !== null && earlier.state !== 'done') await putDone(store, stateKey, earlier);
-    return { ...report, windows: 0, seconds: 0, took: NOTHING, alreadyDone: true };
+    return { ...report, windows: 0, bytesRead: 0, seconds: 0, took: NOTHING, alreadyDone: true };
   }
 
   const state = await keepState(store, stateKey, earlier);
@@ -97,6 +99,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
   let took = NOTHING;
   let total = 0;
   let done = 0;
+  let bytesRead = 0;
   try {
     const rows = mapBand(
       {
@@ -126,6 +129,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
         onWindow: (window, tally) => {
           pieces.countWindow(window.index, window.hadData);
           pieces.facts.tally = { ...tally };
+          bytesRead = window.bytesRead;
           state.progress(++done, total);
           hooks.onWindow?.(done, total);
         },
@@ -144,7 +148,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
     throw error;
   }
   const seconds = Math.round(performance.now() - started) / 1000;
-  return { ...report, windows: done, seconds, took, alreadyDone: false };
+  return { ...report, windows: done, bytesRead, seconds, took, alreadyDone: false };
 }
 
 /** A signal that fires so long after another one; by itself it keeps no process alive. */
@@ -154,6 +158,20 @@ function delaySignal(signal: AbortSignal, ms: number): AbortSignal {
   if (signal.aborted) start();
   else signal.addEventListener('abort', start, { once: true });
   return late.signal;
+}
+
+/**
+ * Whether a shard's state in the store tells of this failure, so that whoever merges learns of it there.
+ * @throws SourceError where the store can't be read
+ */
+export async function isFailureKept(
+  { plan, index, source }: Pick<RunShardOptions, 'plan' | 'index' | 'source'>,
+  failure: unknown,
+): Promise<boolean> {
+  const { scene, shard } = shardOfPlan(plan, index);
+  const store = await openObjectStore(plan.to, source);
+  const state = await readShardState(store.urlOf(keyOfState(scene, shard)), source ?? {});
+  return state?.state === 'failed' && state.error?.message === serializeError(failure).message;
 }
 
 /** @throws ConfigError if another version of Frustum made the plan */

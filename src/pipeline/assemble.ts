@@ -21,6 +21,8 @@ export interface AssembleOptions {
   /** Threads that the network had, for the record: this machine needs none of them. */
   readonly threads: number;
   readonly identity: string;
+  /** Whether the outputs are put elsewhere once they are all there. */
+  readonly moved?: boolean;
   /** Rows of the area's bounds that are missing; they become nodata, and the run partial. */
   readonly missing: readonly MissingRows[];
   /** Gives the rows that are there, in order and counted from row 0 of the scene, and then what making them cost. */
@@ -71,6 +73,7 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
       task,
       manifest,
       ...(signal && { signal }),
+      ...(parts.moved && { moved: true }),
     });
     try {
       const { y: top, width, height } = task.area.bounds;

@@ -51,6 +51,8 @@ export interface DoneWindow {
   /** See `Frustum.index`. */
   readonly index: number;
   readonly hadData: boolean;
+  /** Of the scene's files, so far. */
+  readonly bytesRead: number;
 }
 
 export interface BandHooks {
@@ -108,7 +110,8 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           reader: shared.watch(createFrustumReader({ scene, plan, pyramid })),
           model: shared.model,
           tally,
-          onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
+          onWindow: (_, { index }, hadData) =>
+            hooks.onWindow?.({ index, hadData, bytesRead: scene.stats.traffic.bytes }, tally),
           signal: stop,
         });
         stop.throwIfAborted();

@@ -18,6 +18,8 @@ export interface SegmentOutputsOptions {
   readonly scene: Scene;
   readonly task: SegmentTask;
   readonly manifest: ModelManifest;
+  /** Whether the outputs are put elsewhere once they are all there. */
+  readonly moved?: boolean;
   /** Heeded while polygons are handed out. */
   readonly signal?: AbortSignal;
 }
@@ -95,7 +97,7 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
           const documents = await writeDocuments({
             outDir,
             grid: mapped.grid,
-            modelDir: options.model,
+            modelDir: parts.moved ? null : options.model,
             report: described,
             confidenceCounts: totals.confidenceCounts,
             wrote,

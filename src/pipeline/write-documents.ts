@@ -20,7 +20,8 @@ const REPORT_FILE = 'report.html';
 export interface DocumentsOptions {
   readonly outDir: string;
   readonly grid: Grid;
-  readonly modelDir: string;
+  /** `null` where the outputs are put elsewhere afterwards: no link from there leads to this machine's files. */
+  readonly modelDir: string | null;
   /** The run so far; its outputs are in their places. */
   readonly report: SegmentReport;
   /** Pixels with data of each confidence, 0 to 255. */
@@ -93,7 +94,8 @@ async function itemOf(
 }
 
 /** Where the model's STAC Item is, seen from the output folder; `null` if the model has none. */
-async function hrefOfModel(outDir: string, modelDir: string): Promise<string | null> {
+async function hrefOfModel(outDir: string, modelDir: string | null): Promise<string | null> {
+  if (modelDir === null) return null;
   const target = join(resolve(modelDir), MODEL_ITEM_FILE);
   const found = await stat(target).catch(() => null);
   if (found === null) return null;
