@@ -49,6 +49,7 @@ def load(spec):
     )
     net = SfrNet(config)
     state = torch.load(spec["checkpoint"], map_location="cpu")["state_dict"]
+    state = {key: value for key, value in state.items() if not key.startswith("auxiliary_head.")}
     missing, unexpected = net.load_state_dict(state, strict=False)
     strange = [key for key in missing if not key.startswith("auxiliary_head.")] + list(unexpected)
     if strange:
