@@ -11,7 +11,7 @@ import { LIMITS } from './limits.ts';
 import { type BlockSpan, planBlocks, spanBytes } from './plan-blocks.ts';
 import type { Directory, TiffHeader } from './read-header.ts';
 import { isPlain, readPlain } from './read-plain.ts';
-import { allocateSamples, type SampleArray } from './sample-array.ts';
+import { allocateUnset, type SampleArray } from './sample-array.ts';
 import { createSpanDecoder } from './schedule-decoding.ts';
 
 /** One image of a file (the scene itself, an overview, a mask) as pixels. */
@@ -94,7 +94,8 @@ export async function openRaster(
     warnings: table.warnings,
     async read(window, bands, signal) {
       assertInside(layout, window, bands);
-      const out = allocateSamples(layout.type, window.width * window.height * bands.length);
+      // Spans cover the window: each sample is set, or the read fails.
+      const out = allocateUnset(layout.type, window.width * window.height * bands.length);
       const spans = planBlocks(layout, window, bands);
       if (plain !== undefined) {
         await readPlain(plain, layout, spans, locate, fill, window, bands, out, signal);
