@@ -1,7 +1,7 @@
 import { FormatError, isFrustumError } from '../core/errors.ts';
 import { decodeLerc } from './decode-lerc.ts';
 import { decodeJpeg, decodeWebp } from './decode-picture.ts';
-import { COMPRESSION_NAMES, DECOMPRESSORS, WITH_PREDICTOR } from './decompress.ts';
+import { COMPRESSION_NAMES, DECOMPRESSORS, loadZstd, WITH_PREDICTOR } from './decompress.ts';
 import { type ImageLayout, isPacked, samplesInBlock, unsupported } from './image-layout.ts';
 import {
   allocateSamples,
@@ -26,6 +26,11 @@ const WHOLE = new Set([JPEG, WEBP, LERC]);
 /** Whether blocks are pictures in a format of their own (JPEG, WebP), which sharp decodes. */
 export function isPicture(compression: number): boolean {
   return compression === JPEG || compression === WEBP;
+}
+
+/** Loads what a compression needs beyond this module, so that the first block need not wait for it. */
+export async function loadCodec(compression: number): Promise<void> {
+  if (compression === ZSTD) await loadZstd();
 }
 
 /** What blocks need that the file keeps once for all of them. */

@@ -5,15 +5,24 @@ const END = 257;
 /** Code of the first entry that a decoder makes. */
 const FIRST = 258;
 
-/** Reused from call to call: one block is decoded at a time in a thread. */
+/** Tables are reused from call to call: one block is decoded at a time in a thread. */
 const starts = new Int32Array(TABLE + 1);
+/** The first four bytes of each code's text, the first one lowest, and how long the text is. */
+const texts = new Uint32Array(TABLE + 1);
+const lengths = new Uint16Array(TABLE + 1);
+for (let byte = 0; byte < CLEAR; byte++) {
+  texts[byte] = byte;
+  lengths[byte] = 1;
+}
 
 /**
  * TIFF LZW (TIFF 6.0, section 13): codes of 9 to 12 bits, high bit first, the width growing one code early; 256 clears the
  * table, 257 ends. Files of the 1980s pack the low bit first and grow the width one code later: told by their first code.
  *
  * Each table entry is a piece of the output already written: what a code wrote and the byte after it. Entry by entry the
- * pieces start where the codes' output starts, so that one list of starts also tells their lengths, and no text is kept.
+ * pieces start where the codes' output starts, so that one list of starts tells where they are. Texts of up to four bytes, which
+ * are nearly all in photographs, are kept as well, and written with one store however long they are: what byte loops and
+ * branches of unforeseeable length cost is more than all the rest.
  *
  * @param output takes the bytes; decoding stops where it is full
  * @returns how many bytes were decoded, fewer than the output holds if the stream ends early; -1 if a code cannot be
@@ -26,6 +35,10 @@ export function decodeLzw(input: Uint8Array, output: Uint8Array): number {
 function decodeCodes(input: Uint8Array, output: Uint8Array): number {
   const endBit = input.length * 8;
   const size = output.length;
+  const lastWord = input.length - 4;
+  const lastStore = size - 4;
+  const words = new DataView(input.buffer, input.byteOffset, input.length);
+  const stores = new DataView(output.buffer, output.byteOffset, size);
   let written = 0;
   let bit = 0;
   let width = 9;
@@ -33,21 +46,30 @@ function decodeCodes(input: Uint8Array, output: Uint8Array): number {
   let next = FIRST - 1;
   // The entry with which the width grows: one before the last that the width can name.
   let widen = (1 << width) - 1;
+  // Text and length of the code before.
+  let before = 0;
+  let beforeLength = 0;
   while (written < size && bit + width <= endBit) {
     const at = bit >>> 3;
     const word =
-      at + 2 < input.length
-        ? (input[at]! << 16) | (input[at + 1]! << 8) | input[at + 2]!
-        : (input[at]! << 16) | ((input[at + 1] ?? 0) << 8);
-    const code = (word >>> (24 - (bit & 7) - width)) & ((1 << width) - 1);
+      at <= lastWord
+        ? words.getUint32(at)
+        : (input[at]! << 24) | ((input[at + 1] ?? 0) << 16) | ((input[at + 2] ?? 0) << 8);
+    const code = (word << (bit & 7)) >>> (32 - width);
     bit += width;
-    if (code === CLEAR) {
+    if ((code & ~1) === CLEAR) {
+      if (code === END) break;
       next = FIRST - 1;
       width = 9;
       widen = (1 << width) - 1;
       continue;
     }
-    if (code === END) break;
+    if (next >= FIRST) {
+      // The newest entry ends with the first byte of this code's text, which may be its own.
+      const last = (code === next ? before : texts[code]!) & 255;
+      texts[next] = beforeLength < 4 ? before | (last << (beforeLength * 8)) : before;
+      lengths[next] = beforeLength + 1;
+    }
     if (next < TABLE) {
       starts[++next] = written;
       if (next >= widen && width < 12) {
@@ -55,13 +77,20 @@ function decodeCodes(input: Uint8Array, output: Uint8Array): number {
         widen = (1 << width) - 1;
       }
     }
+    if (code >= next && code > END) return -1;
+    before = texts[code]!;
+    beforeLength = lengths[code]!;
+    if (beforeLength <= 4 && written <= lastStore) {
+      stores.setUint32(written, before, true);
+      written += beforeLength;
+      continue;
+    }
     if (code < CLEAR) {
       output[written++] = code;
       continue;
     }
-    if (code >= next) return -1;
     let from = starts[code]!;
-    const end = Math.min(size, written + starts[code + 1]! - from + 1);
+    const end = Math.min(size, written + beforeLength);
     // Byte by byte: the newest entry reaches into what is being written.
     while (written < end) output[written++] = output[from++]!;
   }

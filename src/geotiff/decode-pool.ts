@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import worker_threads, { type Worker } from 'node:worker_threads';
 import { WorkerError } from '../core/errors.ts';
+import type { ImageFacts } from './decode-span.ts';
 import type { DecodeAnswer, DecodeJob, DecodeOutcome, GatheredJob } from './decode-thread.ts';
 
 /** More threads than this rarely help one reader, whose own thread hands the bytes round. */
@@ -27,6 +28,10 @@ interface Job {
 interface Thread {
   readonly worker: Worker;
   readonly jobs: Map<number, Job>;
+  /** Whether it has said that it can decode; it gets no job before. */
+  ready: boolean;
+  /** The last image that it was told of, and keeps. */
+  image: ImageFacts | null;
   idle: NodeJS.Timeout | null;
 }
 
@@ -42,9 +47,22 @@ interface Pool {
 const pools = new Map<number, Pool>();
 let nextId = 0;
 
-/** Whether threads of such a pool are up. */
-export function isPoolStarted(threads: number): boolean {
-  return (pools.get(threads)?.threads.size ?? 0) > 0;
+/** Whether threads of such a pool can decode. */
+export function isPoolReady(threads: number): boolean {
+  for (const thread of pools.get(threads)?.threads ?? []) if (thread.ready) return true;
+  return false;
+}
+
+/**
+ * Starts threads that will be wanted soon, so that nobody waits for them.
+ * @param threads the pool's
+ * @param count how many of them
+ * @param compression what they get to decode
+ */
+export function startPool(threads: number, count: number, compression: number): void {
+  const pool = poolOf(threads);
+  while (pool.threads.size < Math.min(threads, count))
+    holdProcess(pool, startThread(pool, threads, compression));
 }
 
 /**
@@ -53,82 +71,104 @@ export function isPoolStarted(threads: number): boolean {
  * @throws WorkerError if the job's thread died; others take over what waits
  */
 export function decodeInPool(threads: number, job: DecodeJob): Promise<readonly DecodeOutcome[]> {
-  const pool = pools.get(threads) ?? { threads: new Set<Thread>(), queue: [] };
-  pools.set(threads, pool);
+  const pool = poolOf(threads);
   return new Promise((resolve, reject) => {
     pool.queue.push({ job, resolve, reject });
     handOut(pool, threads);
   });
 }
 
-/** Gives waiting jobs to the threads with the least to do; a new thread is started for a job that would have to wait. */
+function poolOf(threads: number): Pool {
+  const pool = pools.get(threads) ?? { threads: new Set<Thread>(), queue: [] };
+  pools.set(threads, pool);
+  return pool;
+}
+
+/** Gives waiting jobs to the threads with the least to do; new threads are started for jobs that have to wait. */
 function handOut(pool: Pool, most: number): void {
   while (pool.queue.length > 0) {
     let thread: Thread | null = null;
-    for (const other of pool.threads) if (other.jobs.size < (thread?.jobs.size ?? MOST_JOBS)) thread = other;
-    if ((thread === null || thread.jobs.size > 0) && pool.threads.size < most)
-      thread = startThread(pool, most);
-    if (thread === null) return;
+    let starting = 0;
+    for (const other of pool.threads) {
+      if (!other.ready) starting++;
+      else if (other.jobs.size < (thread?.jobs.size ?? MOST_JOBS)) thread = other;
+    }
+    const waits = pool.queue.length - (thread?.jobs.size === 0 ? 1 : 0);
+    if (waits > starting && pool.threads.size < most) {
+      startThread(pool, most, pool.queue[0]!.job.image.layout.compression);
+      continue;
+    }
+    if (thread === null) break;
     post(thread, pool.queue.shift()!);
+  }
+  for (const thread of pool.threads) holdProcess(pool, thread);
+}
+
+/** A thread keeps the process alive while a job is with it, or waits for it. */
+function holdProcess(pool: Pool, thread: Thread): void {
+  const busy = thread.jobs.size > 0 || (!thread.ready && pool.queue.length > 0);
+  if (busy) thread.worker.ref();
+  else thread.worker.unref();
+  if (busy && thread.idle !== null) {
+    clearTimeout(thread.idle);
+    thread.idle = null;
+  } else if (!busy) {
+    thread.idle ??= setTimeout(() => void thread.worker.terminate(), IDLE_MS).unref();
   }
 }
 
 function post(thread: Thread, waiting: Job): void {
   const id = nextId++;
-  if (thread.idle !== null) clearTimeout(thread.idle);
-  thread.idle = null;
-  thread.worker.ref();
   thread.jobs.set(id, waiting);
-  const gathered = gather(id, waiting.job);
+  const { image, spans } = waiting.job;
+  const gathered = gather(id, image === thread.image ? null : image, spans);
+  thread.image = image;
   thread.worker.postMessage(gathered, [gathered.buffer]);
 }
 
-function startThread(pool: Pool, most: number): Thread {
-  const worker = newWorker();
-  const thread: Thread = { worker, jobs: new Map(), idle: null };
+function startThread(pool: Pool, most: number, compression: number): Thread {
+  const worker = newWorker(compression);
+  const thread: Thread = { worker, jobs: new Map(), ready: false, image: null, idle: null };
   let why = '';
-  worker.on('message', ({ id, outcomes, buffer }: DecodeAnswer) => {
-    if (spare.length < MOST_SPARE) spare.push(buffer);
-    thread.jobs.get(id)?.resolve(outcomes);
-    thread.jobs.delete(id);
+  worker.on('message', (answer: DecodeAnswer | 'ready') => {
+    if (answer === 'ready') thread.ready = true;
+    else {
+      if (spare.length < MOST_SPARE) spare.push(answer.buffer);
+      thread.jobs.get(answer.id)?.resolve(answer.outcomes);
+      thread.jobs.delete(answer.id);
+    }
     handOut(pool, most);
-    if (thread.jobs.size > 0) return;
-    worker.unref();
-    thread.idle = setTimeout(() => void worker.terminate(), IDLE_MS).unref();
   });
   worker.on('error', (error) => {
     why = `: ${error instanceof Error ? error.message : String(error)}`;
   });
   worker.on('exit', (exitCode) => {
     pool.threads.delete(thread);
-    for (const { job, reject } of thread.jobs.values()) {
-      reject(
-        new WorkerError(
-          `${job.image.url}: a decode thread died (exit code ${exitCode}${why}); run it again`,
-          {
-            exitCode,
-          },
-        ),
-      );
+    if (thread.idle !== null) clearTimeout(thread.idle);
+    const lost = [...thread.jobs.values()];
+    // Each thread takes a job along when it dies, also one that never came up: this ends.
+    if (!thread.ready) lost.push(...pool.queue.splice(0, 1));
+    for (const { job, reject } of lost) {
+      const message = `${job.image.url}: a decode thread died (exit code ${exitCode}${why}); run it again`;
+      reject(new WorkerError(message, { exitCode }));
     }
     thread.jobs.clear();
-    // Each thread takes a job along when it dies: this ends.
     handOut(pool, most);
   });
   pool.threads.add(thread);
   return thread;
 }
 
-function newWorker(): Worker {
+function newWorker(compression: number): Worker {
   const extension = extname(import.meta.url);
   const module = new URL(`./decode-thread${extension}`, import.meta.url);
   // Flags of this process may mean nothing to a thread, and end it.
-  const execArgv: string[] = [];
-  if (extension !== '.ts') return new worker_threads.Worker(module, { execArgv });
+  const settings = { execArgv: [] as string[], workerData: compression };
+  if (extension !== '.ts') return new worker_threads.Worker(module, settings);
   // From source (the tests) the thread is TypeScript too and needs the same loader.
   const loader = createRequire(import.meta.url).resolve('tsx/cjs/api');
   const entry = `require(${JSON.stringify(loader)}).register(); require(${JSON.stringify(fileURLToPath(module))})`;
-  return new worker_threads.Worker(entry, { eval: true, execArgv });
+  return new worker_threads.Worker(entry, { eval: true, ...settings });
 }
 
 /** Buffers that came back from threads; as many as are under way at once. */
@@ -138,12 +178,13 @@ const MOST_SPARE = MOST_JOBS * MOST_THREADS;
 const SPARE_UNIT = 512 * 1024;
 
 /** Stored bytes side by side in a buffer that is handed over: the originals share theirs with others. */
-function gather(id: number, { image, spans }: DecodeJob): GatheredJob {
+function gather(id: number, image: ImageFacts | null, spans: DecodeJob['spans']): GatheredJob {
   let size = 0;
   for (const { blocks } of spans) for (const { bytes } of blocks) size += bytes?.length ?? 0;
   const fits = spare.findIndex((buffer) => buffer.byteLength >= size);
   const held = fits < 0 ? undefined : spare.splice(fits, 1)[0];
-  const buffer = held ?? new ArrayBuffer(Math.ceil(size / SPARE_UNIT) * SPARE_UNIT);
+  const buffer =
+    held ?? (Buffer.allocUnsafeSlow(Math.ceil(size / SPARE_UNIT) * SPARE_UNIT).buffer as ArrayBuffer);
   let at = 0;
   const moved = spans.map(({ blocks }) => ({
     blocks: blocks.map(({ block, rows, bytes }) => {

@@ -1,5 +1,6 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { type ErrorData, serializeError } from '../core/errors.ts';
+import { loadCodec } from './decode-block.ts';
 import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
 import type { SampleArray } from './sample-array.ts';
 
@@ -10,8 +11,11 @@ export interface DecodeJob {
 }
 
 /** A {@link DecodeJob} as it crosses to a thread: all stored bytes lie in one buffer. */
-export interface GatheredJob extends DecodeJob {
+export interface GatheredJob {
   readonly id: number;
+  /** `null` for that of the job before. */
+  readonly image: ImageFacts | null;
+  readonly spans: readonly StoredSpan[];
   readonly buffer: ArrayBuffer;
 }
 
@@ -27,13 +31,16 @@ export interface DecodeAnswer {
   readonly buffer: ArrayBuffer;
 }
 
+let current: ImageFacts | null = null;
+
 /** What runs on a decode thread: one corrupt span spoils no other. */
 async function answerJob({ id, image, spans, buffer }: GatheredJob): Promise<void> {
+  current = image ?? current;
   const outcomes: DecodeOutcome[] = [];
   const buffers: ArrayBuffer[] = [buffer];
   for (const span of spans) {
     try {
-      const samples = await decodeSpan(image, span);
+      const samples = await decodeSpan(current!, span);
       outcomes.push({ samples });
       buffers.push(samples.buffer);
     } catch (error) {
@@ -44,8 +51,12 @@ async function answerJob({ id, image, spans, buffer }: GatheredJob): Promise<voi
   parentPort?.postMessage(answer, buffers);
 }
 
-// One job after the other: a job that waits, for a module to load, is not to be mixed with the next.
-let last: Promise<void> = Promise.resolve();
+// One job after the other: a job that waits, for a module to load, is not to be mixed with the next. A codec that cannot be
+// loaded fails the blocks that need it, by their names.
+let last: Promise<void> = loadCodec(workerData as number).then(
+  () => parentPort?.postMessage('ready'),
+  () => parentPort?.postMessage('ready'),
+);
 parentPort?.on('message', (job: GatheredJob) => {
   last = last.then(() => answerJob(job));
 });

@@ -1,6 +1,8 @@
 import { constants, inflateSync } from 'node:zlib';
+import type { ZSTDDecoder } from 'zstddec';
 import { decodeLzw } from './decode-lzw.ts';
 import { decodePackBits } from './decode-packbits.ts';
+import { allocateUnset } from './sample-array.ts';
 
 /** What a codec needs to know of a block. */
 export interface BlockBytes {
@@ -44,7 +46,7 @@ export const COMPRESSION_NAMES: Readonly<Record<number, string>> = {
 export const DECOMPRESSORS: Readonly<Record<number, Decompress>> = {
   1: ({ stored }) => stored,
   5: ({ stored, neededBytes }) => {
-    const output = new Uint8Array(neededBytes);
+    const output = allocateUnset('uint8', neededBytes) as Uint8Array;
     const written = decodeLzw(stored, output);
     if (written < 0) throw new Error('a code points beyond the table');
     return written === neededBytes ? output : output.subarray(0, written);
@@ -70,9 +72,26 @@ function inflateBlock({ stored, fullBytes }: BlockBytes): Uint8Array {
 }
 
 async function decodeZstd({ stored, fullBytes }: BlockBytes): Promise<Uint8Array> {
+  return (zstd ?? (await loadZstd())).decode(stored, fullBytes);
+}
+
+let zstd: ZSTDDecoder | null = null;
+
+/** Makes the zstd module ready: the first block would else wait for it. */
+export async function loadZstd(): Promise<ZSTDDecoder> {
   const { ZSTDDecoder } = await import('zstddec');
   const decoder = new ZSTDDecoder();
-  // Compiles the module on the first call only.
-  await decoder.init();
-  return decoder.decode(stored, fullBytes);
+  // It unpacks itself through `fetch` where there is one, which in Node takes longer to load than all of zstd. It looks for
+  // it within the call, so that nobody else misses it.
+  const found = Object.getOwnPropertyDescriptor(globalThis, 'fetch');
+  Reflect.deleteProperty(globalThis, 'fetch');
+  let ready: Promise<void>;
+  try {
+    ready = decoder.init();
+  } finally {
+    if (found) Object.defineProperty(globalThis, 'fetch', found);
+  }
+  await ready;
+  zstd = decoder;
+  return decoder;
 }

@@ -45,6 +45,11 @@ export function decodedBlockBytes(layout: ImageLayout): number {
   return layout.blockWidth * layout.blockHeight * samplesInBlock(layout) * sampleBytes(layout.type);
 }
 
+/** Bytes of a whole image once decoded into arrays. */
+export function imageBytes(layout: ImageLayout): number {
+  return layout.width * layout.height * layout.samples * sampleBytes(layout.type);
+}
+
 /** What errors call a block. */
 export function nameBlock(layout: ImageLayout, block: number, directory: number): string {
   return `${layout.tiled ? 'tile' : 'strip'} ${block} of image ${directory}`;

@@ -21,6 +21,28 @@ const RANGE = { gapBytes: 128 * 1024, mostBytes: 4 * 1024 * 1024 } as const;
 /** Ranges under way at once: the system fetches some while others are copied. */
 const READERS = 4;
 
+/** Memory for ranges, kept from read to read, of all files: memory new to a process is slow. */
+const spare: ArrayBuffer[] = [];
+let spareBytes = 0;
+const MOST_SPARE_BYTES = 8 * 1024 * 1024;
+/** Sizes are multiples of this, so that one fits the next range. */
+const SPARE_UNIT = 512 * 1024;
+
+function takeMemory(size: number): ArrayBuffer {
+  const fits = spare.findIndex((buffer) => buffer.byteLength >= size);
+  if (fits < 0)
+    return Buffer.allocUnsafeSlow(Math.ceil(size / SPARE_UNIT) * SPARE_UNIT).buffer as ArrayBuffer;
+  const [held] = spare.splice(fits, 1) as [ArrayBuffer];
+  spareBytes -= held.byteLength;
+  return held;
+}
+
+function giveBack(memory: ArrayBuffer): void {
+  if (spareBytes + memory.byteLength > MOST_SPARE_BYTES) return;
+  spare.push(memory);
+  spareBytes += memory.byteLength;
+}
+
 /** Whether the file's bytes are the samples, as they are. */
 export function isPlain(layout: ImageLayout): boolean {
   const bytes = sampleBytes(layout.type);
@@ -61,7 +83,6 @@ export async function readPlain(
   const inPlace = lieInPlace(layout, window, bands);
   const runs = runsOf(piecesOf(layout, spans, locate, window), inPlace);
   const reader = async () => {
-    let memory: ArrayBuffer | null = null;
     for (const run of runs) {
       const { offset } = run[0]!;
       if (offset === 0) {
@@ -78,13 +99,14 @@ export async function readPlain(
         await readInto(new Uint8Array(out.buffer, at, size), offset, signal);
         continue;
       }
-      if (memory === null || memory.byteLength < size) memory = new ArrayBuffer(size);
+      const memory = takeMemory(size);
       await readInto(new Uint8Array(memory, 0, size), offset, signal);
       for (const piece of run) {
         const bytes = new Uint8Array(memory, piece.offset - offset, piece.length);
         const samples = viewSamples(layout.type, bytes, piece.length / sampleSize);
         copyBlock(layout, piece, samples, window, bands, out);
       }
+      giveBack(memory);
     }
   };
   const results = await Promise.allSettled(Array.from({ length: READERS }, reader));

@@ -11,8 +11,8 @@ import { LIMITS } from './limits.ts';
 import { type BlockSpan, planBlocks, spanBytes } from './plan-blocks.ts';
 import type { Directory, TiffHeader } from './read-header.ts';
 import { isPlain, readPlain } from './read-plain.ts';
-import { allocateSamples, type SampleArray } from './sample-array.ts';
-import { createSpanDecoder } from './schedule-decoding.ts';
+import { allocateUnset, type SampleArray, sampleBytes } from './sample-array.ts';
+import { createSpanDecoder, type SpanTurn } from './schedule-decoding.ts';
 
 /** One image of a file (the scene itself, an overview, a mask) as pixels. */
 export interface Raster {
@@ -81,12 +81,15 @@ export async function openRaster(
   const locate = (span: BlockSpan) => locateSpan(header, directory.index, layout, table, span);
   const { readInto } = source;
   const plain = isPlain(layout) ? readInto : undefined;
+  const pixelBytes = sampleBytes(layout.type) * layout.samples;
 
-  const load = async (span: BlockSpan, signal: AbortSignal): Promise<SampleArray> => {
-    const stored = locate(span);
-    const bytes = await readStored(source, stored, signal);
-    const blocks = stored.map(({ block, rows }, i) => ({ block, rows, bytes: bytes[i]! }));
-    return decoder.decode({ blocks }, spanBytes(layout, span), signal);
+  const load = (span: BlockSpan, turn: SpanTurn, signal?: AbortSignal): Promise<SampleArray> => {
+    const read = async () => {
+      const stored = locate(span);
+      const bytes = await readStored(source, stored, signal);
+      return { blocks: stored.map(({ block, rows }, i) => ({ block, rows, bytes: bytes[i]! })) };
+    };
+    return turn.decode(read, spanBytes(layout, span), signal);
   };
 
   return {
@@ -94,16 +97,23 @@ export async function openRaster(
     warnings: table.warnings,
     async read(window, bands, signal) {
       assertInside(layout, window, bands);
-      const out = allocateSamples(layout.type, window.width * window.height * bands.length);
+      // Spans cover the window: each sample is set, or the read fails.
+      const out = allocateUnset(layout.type, window.width * window.height * bands.length);
       const spans = planBlocks(layout, window, bands);
       if (plain !== undefined) {
         await readPlain(plain, layout, spans, locate, fill, window, bands, out, signal);
         return out;
       }
+      // What the cache cannot hold at once would only drive everything else out of it.
+      const kept = window.width * window.height * pixelBytes <= cache.stats.budgetBytes;
       const readBatch = async (batch: readonly BlockSpan[]): Promise<void> => {
+        // Local bytes come at once; those from afar are not to wait for each other.
+        const turn = decoder.startTurn(readInto !== undefined);
         const wait = batch.map(async (span) => {
           const key = `${cacheKey}:${directory.index}:${span.block}:${span.skipRows}`;
-          const samples = await cache.get(key, (stop) => load(span, stop), signal);
+          const samples = kept
+            ? await cache.get(key, (stop) => load(span, turn, stop), signal)
+            : await load(span, turn, signal);
           copyBlock(layout, span, samples, window, bands, out);
         });
         // All are awaited even if one fails, so that nothing of this read is left running behind its error.
@@ -128,7 +138,7 @@ function decodeThreadsFor({ compression }: ImageLayout, threads: number): number
 async function readStored(
   source: ByteSource,
   stored: readonly StoredBlock[],
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<(Uint8Array | null)[]> {
   const there = stored.filter(({ length }) => length > 0);
   const start = there[0]?.offset ?? 0;

@@ -2,18 +2,28 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AbortedError, reviveError } from '../core/errors.ts';
 import { decodeJpegGroup, JPEG_GROUP } from './decode-jpeg-group.ts';
-import { decodeInPool, isPoolStarted } from './decode-pool.ts';
+import { decodeInPool, isPoolReady, startPool } from './decode-pool.ts';
 import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
-import { samplesInBlock } from './image-layout.ts';
+import { imageBytes, samplesInBlock } from './image-layout.ts';
 import type { SampleArray } from './sample-array.ts';
 
 /** Decodes the spans of one image, in threads where that pays. */
 export interface SpanDecoder {
   /**
-   * @param bytes size of what comes out
-   * @throws FormatError, WorkerError, AbortedError
+   * Starts a turn: spans that are wanted together.
+   * @param whole whether to wait for the bytes of all of them, so that they can be shared out evenly: where bytes come soon
    */
-  decode(span: StoredSpan, bytes: number, signal?: AbortSignal): Promise<SampleArray>;
+  startTurn(whole: boolean): SpanTurn;
+}
+
+/** Spans that are wanted together. */
+export interface SpanTurn {
+  /**
+   * Decodes what `read` gives. All spans of a turn are asked for in the same turn of the event loop.
+   * @param bytes size of what comes out
+   * @throws what `read` throws, FormatError, WorkerError, AbortedError
+   */
+  decode(read: () => Promise<StoredSpan>, bytes: number, signal?: AbortSignal): Promise<SampleArray>;
 }
 
 const JPEG = 7;
@@ -26,7 +36,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Threads are started once an image has this much to decode; less is done sooner than they are up. */
+/** Threads are started by images with this much to decode for each of them; less is done sooner than they are up. */
 const START_BYTES = 8 * 1024 * 1024;
 /** Turns with less than this are decoded where they are: the way to a thread and back takes about as long. */
 const HERE_BYTES = 128 * 1024;
@@ -39,34 +49,51 @@ const JOB_BYTES = { least: 128 * 1024, most: 1024 * 1024 } as const;
  */
 export function createSpanDecoder(image: ImageFacts, threads: number): SpanDecoder {
   let queue: Waiting[] = [];
-  let decodedBytes = 0;
+  const wanted = Math.min(threads, Math.floor(imageBytes(image.layout) / START_BYTES));
 
   const flush = () => {
     const turn = queue.filter((waiting) => !dropAborted(image, waiting));
     queue = [];
-    const bytes = turn.reduce((sum, waiting) => sum + waiting.bytes, 0);
-    decodedBytes += bytes;
     if (image.layout.compression === JPEG) {
       void decodeGroups(image, turn);
       return;
     }
-    const worthIt =
-      threads > 0 && bytes > HERE_BYTES && (isPoolStarted(threads) || decodedBytes > START_BYTES);
-    if (!worthIt) {
-      void decodeHere(image, turn);
-      return;
-    }
-    // Two jobs a thread even out what takes longer.
-    const size = Math.min(JOB_BYTES.most, Math.max(JOB_BYTES.least, bytes / (2 * threads)));
-    for (const job of splitJobs(turn, size)) void decodeThere(image, job, threads);
+    if (wanted > 0) startPool(threads, wanted, image.layout.compression);
+    void decodeWhereBest(image, turn, wanted > 0 || isPoolReady(threads) ? threads : 0);
+  };
+
+  const add = (spans: readonly Waiting[]) => {
+    if (queue.length === 0) setImmediate(flush);
+    queue.push(...spans);
   };
 
   return {
-    decode(span, bytes, signal) {
-      return new Promise((resolve, reject) => {
-        if (queue.length === 0) setImmediate(flush);
-        queue.push({ span, bytes, signal, resolve, reject });
-      });
+    startTurn(whole) {
+      let reading = 0;
+      let held: Waiting[] = [];
+      const pass = () => {
+        if (held.length === 0 || (whole && reading > 0)) return;
+        add(held);
+        held = [];
+      };
+      return {
+        async decode(read, bytes, signal) {
+          reading++;
+          let span: StoredSpan;
+          try {
+            span = await read();
+          } catch (error) {
+            reading--;
+            pass();
+            throw error;
+          }
+          reading--;
+          return new Promise((resolve, reject) => {
+            held.push({ span, bytes, signal, resolve, reject });
+            pass();
+          });
+        },
+      };
     },
   };
 }
@@ -75,6 +102,30 @@ function dropAborted(image: ImageFacts, waiting: Waiting): boolean {
   if (waiting.signal?.aborted !== true) return false;
   waiting.reject(new AbortedError(`reading ${image.url} was stopped`));
   return true;
+}
+
+/** In threads as soon as they are up, here until then. */
+async function decodeWhereBest(image: ImageFacts, turn: readonly Waiting[], threads: number): Promise<void> {
+  const bytes = turn.reduce((sum, waiting) => sum + waiting.bytes, 0);
+  if (threads === 0 || bytes <= HERE_BYTES) return decodeHere(image, turn);
+  let done = 0;
+  for (; done < turn.length && !isPoolReady(threads); done++) {
+    const waiting = turn[done]!;
+    // What takes long would keep all else waiting, which the threads' start does not.
+    if (waiting.bytes > JOB_BYTES.most) break;
+    await decodeHere(image, [waiting]);
+    await nextTurn();
+  }
+  const rest = turn.slice(done);
+  const jobs = splitJobs(rest, countJobs(rest, threads));
+  for (const job of jobs) void decodeThere(image, job, threads);
+}
+
+/** As many for each thread, and no more messages than that takes. */
+function countJobs(spans: readonly Waiting[], threads: number): number {
+  const bytes = spans.reduce((sum, waiting) => sum + waiting.bytes, 0);
+  const wanted = threads * Math.ceil(bytes / threads / JOB_BYTES.most);
+  return Math.max(1, Math.min(wanted, Math.floor(bytes / JOB_BYTES.least)));
 }
 
 async function decodeHere(image: ImageFacts, turn: readonly Waiting[]): Promise<void> {
@@ -135,16 +186,19 @@ async function decodeThere(image: ImageFacts, job: readonly Waiting[], threads: 
   }
 }
 
-function* splitJobs(turn: readonly Waiting[], size: number): Generator<Waiting[]> {
-  let job: Waiting[] = [];
+/** Cuts spans that follow each other into about `count` parts of the same size. */
+function* splitJobs(spans: readonly Waiting[], count: number): Generator<readonly Waiting[]> {
+  const total = spans.reduce((sum, waiting) => sum + waiting.bytes, 0);
+  let start = 0;
   let bytes = 0;
-  for (const waiting of turn) {
-    job.push(waiting);
+  let cut = 1;
+  for (const [i, waiting] of spans.entries()) {
     bytes += waiting.bytes;
-    if (bytes < size) continue;
-    yield job;
-    job = [];
-    bytes = 0;
+    // Cut where the middle of the next span would lie beyond.
+    const next = spans[i + 1]?.bytes ?? 0;
+    if (i + 1 < spans.length && bytes + next / 2 <= (total * cut) / count) continue;
+    yield spans.slice(start, i + 1);
+    start = i + 1;
+    while ((total * cut) / count < bytes + next / 2) cut++;
   }
-  if (job.length > 0) yield job;
 }

@@ -1,3 +1,5 @@
+import { LITTLE_ENDIAN_HOST } from './sample-array.ts';
+
 /** Integers whose sums wrap around at their size: what horizontal differencing works on. */
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
@@ -11,8 +13,16 @@ type Words = Uint8Array | Uint16Array | Uint32Array;
 export function undoHorizontal(samples: Words, rowSamples: number, step: number): void {
   // One, three and four bands are nearly all files: sums in variables are several times faster than sums through memory.
   if (step === 1) sumSingles(samples, rowSamples);
-  else if (step === 3) sumTriples(samples, rowSamples);
-  else if (step === 4) sumQuadruples(samples, rowSamples);
+  else if (step === 3) {
+    // As words the low byte must come first.
+    const words =
+      LITTLE_ENDIAN_HOST &&
+      samples.BYTES_PER_ELEMENT === 1 &&
+      rowSamples % 12 === 0 &&
+      samples.byteOffset % 4 === 0;
+    if (words) sumPackedTriples(samples, rowSamples);
+    else sumTriples(samples, rowSamples);
+  } else if (step === 4) sumQuadruples(samples, rowSamples);
   else sumSteps(samples, rowSamples, step);
 }
 
@@ -38,6 +48,38 @@ function sumTriples(samples: Words, rowSamples: number): void {
       samples[i] = a;
       samples[i + 1] = b;
       samples[i + 2] = c;
+    }
+  }
+}
+
+/** The seven low bits of three bytes, whose sums carry into no neighbour, and the high bits. */
+const LOW = 0x7f7f7f;
+const HIGH = 0x808080;
+
+/**
+ * {@link sumTriples} of bytes, a pixel in one variable: its three sums are one sum of 24 bits where nothing is carried from byte
+ * to byte. Four pixels are three words.
+ */
+function sumPackedTriples(samples: Words, rowSamples: number): void {
+  const words = new Uint32Array(samples.buffer, samples.byteOffset, samples.length >>> 2);
+  const rowWords = rowSamples / 4;
+  for (let row = 0; row + rowWords <= words.length; row += rowWords) {
+    let d = 0;
+    for (let i = row; i < row + rowWords; i += 3) {
+      const first = words[i]!;
+      const second = words[i + 1]!;
+      const third = words[i + 2]!;
+      const p = first & 0xffffff;
+      const q = (first >>> 24) | ((second & 0xffff) << 8);
+      const r = (second >>> 16) | ((third & 0xff) << 16);
+      const s = third >>> 8;
+      const a = ((d & LOW) + (p & LOW)) ^ ((d ^ p) & HIGH);
+      const b = ((a & LOW) + (q & LOW)) ^ ((a ^ q) & HIGH);
+      const c = ((b & LOW) + (r & LOW)) ^ ((b ^ r) & HIGH);
+      d = ((c & LOW) + (s & LOW)) ^ ((c ^ s) & HIGH);
+      words[i] = a | (b << 24);
+      words[i + 1] = (b >>> 8) | (c << 16);
+      words[i + 2] = (c >>> 16) | (d << 8);
     }
   }
 }

@@ -49,16 +49,7 @@ const theirs = (file: string, how: readonly string[], threads: string): Run =>
     call(python, [here('./read-tiff-gdal.py'), 'read', file, ...how], { GDAL_NUM_THREADS: threads }),
   );
 const ours = (file: string, how: readonly string[]): Run =>
-  JSON.parse(
-    call(process.execPath, [
-      '--import',
-      'tsx',
-      here('./read-tiff-ours.ts'),
-      here('../../dist'),
-      file,
-      ...how,
-    ]),
-  );
+  JSON.parse(call(process.execPath, [here('./read-tiff-ours.js'), here('../../dist'), file, ...how]));
 
 const RUNNERS = {
   frustum: ours,

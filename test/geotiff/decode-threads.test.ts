@@ -7,6 +7,7 @@ import worker_threads, { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFrustumError } from '../../src/core/errors.ts';
+import { isPoolReady } from '../../src/geotiff/decode-pool.ts';
 import { openGeoTiff } from '../../src/geotiff/open-geotiff.ts';
 import { openByteSource } from '../../src/io/open-source.ts';
 import { makeTiff, type TestImage } from './make-tiff.ts';
@@ -29,6 +30,10 @@ const BANDS = [0, 1, 2];
 
 /** All threads that the pools started. */
 const threads: Worker[] = [];
+/** Jobs that they were given. */
+let jobs = 0;
+let onStart: (thread: Worker) => void = () => {};
+let onJob: (thread: Worker) => void = () => {};
 const folder = mkdtempSync(join(tmpdir(), 'decode-threads-'));
 
 beforeAll(() => {
@@ -36,6 +41,13 @@ beforeAll(() => {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
       threads.push(this);
+      onStart(this);
+    }
+
+    override postMessage(...args: Parameters<Worker['postMessage']>): void {
+      jobs++;
+      super.postMessage(...args);
+      onJob(this);
     }
   };
 });
@@ -61,28 +73,55 @@ describe('decode threads', () => {
   test('change no pixel, however many there are', async () => {
     for (const decodeThreads of [0, 1, 2, 3]) {
       const before = threads.length;
-      const tiff = await openGeoTiff(memorySource(largeBytes), { decodeThreads });
-      const pixels = await tiff.readBands(WHOLE, BANDS);
-      expect(same(pixels, large.samples)).toBe(true);
+      const jobsBefore = jobs;
+      // While threads start, and once they are up.
+      for (const up of [false, true]) {
+        if (up && decodeThreads > 0) await expect.poll(() => isPoolReady(decodeThreads)).toBe(true);
+        const tiff = await openGeoTiff(memorySource(largeBytes), { decodeThreads });
+        const pixels = await tiff.readBands(WHOLE, BANDS);
+        expect(same(pixels, large.samples)).toBe(true);
+        await tiff.close();
+      }
       expect(threads.length - before).toBeLessThanOrEqual(decodeThreads);
-      if (decodeThreads > 0) expect(threads.length).toBeGreaterThan(before);
-      await tiff.close();
+      if (decodeThreads > 0) expect(jobs).toBeGreaterThan(jobsBefore);
+      else expect(threads.length).toBe(before);
     }
   });
 
   test('that die fail the read with a WorkerError, and the next read works', async () => {
-    const before = threads.length;
+    const warm = await openGeoTiff(memorySource(largeBytes), { decodeThreads: 4 });
+    await warm.readBands(WHOLE, BANDS);
+    await expect.poll(() => isPoolReady(4)).toBe(true);
     const tiff = await openGeoTiff(memorySource(largeBytes), { decodeThreads: 4 });
-    const reading = tiff.readBands(WHOLE, BANDS).then(
+    onJob = (thread) => void thread.terminate();
+    const error = await tiff.readBands(WHOLE, BANDS).then(
       () => null,
       (error: unknown) => error,
     );
-    await expect.poll(() => threads.length, { interval: 1 }).toBeGreaterThan(before);
-    await Promise.all(threads.slice(before).map((thread) => thread.terminate()));
-    const error = await reading;
+    onJob = () => {};
     if (!isFrustumError(error)) throw new Error('it was read, or failed without a tag', { cause: error });
     expect(error.tag).toBe('WorkerError');
     expect(error.message).toContain('memory.tif');
+    expect(same(await tiff.readBands(WHOLE, BANDS), large.samples)).toBe(true);
+  });
+
+  test('that die while they start leave the read to the calling thread', async () => {
+    const before = threads.length;
+    const tiff = await openGeoTiff(memorySource(largeBytes), { decodeThreads: 6 });
+    const reading = tiff.readBands(WHOLE, BANDS);
+    await expect.poll(() => threads.length, { interval: 1 }).toBeGreaterThan(before);
+    await Promise.all(threads.slice(before).map((thread) => thread.terminate()));
+    expect(same(await reading, large.samples)).toBe(true);
+  });
+
+  test('that cannot start fail what waits for them alone', async () => {
+    // A strip this large is not decoded on the calling thread while threads start.
+    const { tile: _, ...strips } = large;
+    const bytes = makeTiff([{ ...strips, rowsPerStrip: HEIGHT / 2 }]);
+    onStart = (thread) => void thread.terminate();
+    const tiff = await openGeoTiff(memorySource(bytes), { decodeThreads: 7 });
+    await expect(tiff.readBands(WHOLE, BANDS)).rejects.toMatchObject({ tag: 'WorkerError' });
+    onStart = () => {};
     expect(same(await tiff.readBands(WHOLE, BANDS), large.samples)).toBe(true);
   });
 
@@ -143,12 +182,14 @@ describe('decode threads', () => {
     const dist = resolve('dist');
     const script = `
       const { openGeoTiff } = await import('${dist}/geotiff/open-geotiff.js');
-      const { isPoolStarted } = await import('${dist}/geotiff/decode-pool.js');
+      const { isPoolReady } = await import('${dist}/geotiff/decode-pool.js');
       const { openByteSource } = await import('${dist}/io/open-source.js');
       const tiff = await openGeoTiff(await openByteSource('${path}'), { decodeThreads: 2 });
+      await tiff.readBands({ x: 0, y: 0, width: 512, height: 512 }, [0, 1, 2]);
+      for (let i = 0; i < 1000 && !isPoolReady(2); i++) await new Promise((go) => setTimeout(go, 10));
       const pixels = await tiff.readBands(${JSON.stringify(WHOLE)}, [0, 1, 2]);
       await tiff.close();
-      process.stdout.write(JSON.stringify([isPoolStarted(2), pixels[12345], performance.now()]));`;
+      process.stdout.write(JSON.stringify([isPoolReady(2), pixels[12345], performance.now()]));`;
     const args = ['--input-type=module', '-e', script];
     const started = performance.now();
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 50_000 });
