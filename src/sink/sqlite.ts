@@ -1,18 +1,19 @@
 import { rmdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Database, Statement } from 'node-sqlite3-wasm';
-import { SourceError } from '../core/errors.ts';
+import type { Database } from 'node-sqlite3-wasm';
+import { isFrustumError, SourceError } from '../core/errors.ts';
 import { writeError } from '../io/atomic-file.ts';
+import { PAGE_BYTES } from './sqlite-pages.ts';
 
 /** A database under way. */
 export interface NewDatabase {
   exec(sql: string): void;
   run(sql: string, values: (string | number | null)[]): void;
-  prepare(sql: string): Statement;
-  /**
-   * Closes the file, whatever state it is in; may be called again. SQLite itself keeps a file open as long as there is a
-   * statement, which a failure may have left.
-   */
+  /** Number of a table's first page. */
+  rootPage(table: string): number;
+  /** Pages of the file. */
+  pageCount(): number;
+  /** Closes the file, whatever state it is in; may be called again. */
   close(): void;
 }
 
@@ -29,27 +30,17 @@ export async function openNewDatabase(path: string): Promise<NewDatabase> {
   for (const setting of ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']) {
     db.all(`PRAGMA ${setting}`);
   }
-  db.exec('PRAGMA page_size = 16384; PRAGMA cache_size = -8192; BEGIN EXCLUSIVE');
+  db.exec(`PRAGMA page_size = ${PAGE_BYTES}; BEGIN EXCLUSIVE`);
   // The lock is a folder beside the file, which a killed process would leave behind; the name is ours alone.
   await rmdir(`${path}.lock`).catch(() => undefined);
-  const statements = new Set<Statement>();
+  const number = (sql: string, values: string[] = []) =>
+    Object.values(db.get(sql, values) as Record<string, number>)[0]!;
   return {
     exec: (sql) => db.exec(sql),
     run: (sql, values) => void db.run(sql, values),
-    prepare(sql) {
-      const statement = db.prepare(sql);
-      statements.add(statement);
-      return statement;
-    },
+    rootPage: (table) => number('SELECT rootpage FROM sqlite_master WHERE name = ?', [table]),
+    pageCount: () => number('PRAGMA page_count'),
     close() {
-      for (const statement of statements) {
-        try {
-          if (!statement.isFinalized) statement.finalize();
-        } catch {
-          // It tells once more of what failed when it ran.
-        }
-      }
-      statements.clear();
       if (db.isOpen) db.close();
     },
   };
@@ -57,6 +48,7 @@ export async function openNewDatabase(path: string): Promise<NewDatabase> {
 
 /** What SQLite says is "disk I/O error" or "database or disk is full" whatever the reason: this looks for it. */
 export async function sqliteError(path: string, cause: unknown): Promise<Error> {
+  if (isFrustumError(cause)) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
   if (!/disk|full|I\/O/i.test(text)) return writeError(path, cause);
   const space = await statfs(dirname(path)).catch(() => null);
