@@ -2,6 +2,7 @@ import { quoteName, quoteText } from './geopackage-schema.ts';
 import type { FeatureBoxes } from './hilbert-order.ts';
 import { levelSizes, packBoxes } from './packed-rtree.ts';
 import type { NewDatabase } from './sqlite.ts';
+import type { PageFile } from './sqlite-pages.ts';
 import {
   blobType,
   integerBytes,
@@ -41,13 +42,15 @@ PRAGMA writable_schema = OFF;`);
 
 /**
  * Fills the tables of an R-tree over rows 1 to n, packed along a Hilbert curve.
+ * @param pages those that the tables are in, to be waited for
  * @param tables empty ones, as {@link rtreeTables} orders them
  */
-export function writeRtree(
+export async function writeRtree(
+  pages: PageFile,
   [nodes, rowids, parents]: readonly [node: SqliteTable, rowid: SqliteTable, parent: SqliteTable],
   boxes: FeatureBoxes,
   order: Uint32Array,
-): void {
+): Promise<void> {
   if (order.length === 0) {
     putRow(nodes, 1, NODE_TYPE, (bytes, at) => bytes.fill(0, at, at + NODE_BYTES));
     nodes.finish();
@@ -57,9 +60,10 @@ export function writeRtree(
   const levels = packBoxes(boxes, order, CELLS).reverse();
   const sizes = levelSizes(order.length, CELLS).slice(1).reverse();
   let first = 1;
-  levels.forEach((_, depth) => {
+  for (let depth = 0; depth < levels.length; depth++) {
     const isLeaf = depth === levels.length - 1;
     const size = sizes[depth]!;
+    const behind = first + size;
     const children = isLeaf ? null : levels[depth + 1]!;
     const childCount = isLeaf ? order.length : sizes[depth + 1]!;
     const side = (c: number, field: number) =>
@@ -67,12 +71,15 @@ export function writeRtree(
     for (let i = 0; i < size; i++) {
       const start = i * CELLS;
       const end = Math.min(start + CELLS, childCount);
-      putRow(nodes, first + i, NODE_TYPE, (bytes, from, view) => {
+      const busy = pages.settle();
+      if (busy !== undefined) await busy;
+      const number = first + i;
+      putRow(nodes, number, NODE_TYPE, (bytes, from, view) => {
         bytes.fill(0, from, from + NODE_BYTES);
-        if (first === 1) view.setUint16(from, levels.length - 1);
+        if (number === 1) view.setUint16(from, levels.length - 1);
         view.setUint16(from + 2, end - start);
         for (let c = start, at = from + 4; c < end; c++, at += 24) {
-          view.setUint32(at + 4, isLeaf ? order[c]! + 1 : first + size + c);
+          view.setUint32(at + 4, isLeaf ? order[c]! + 1 : behind + c);
           view.setFloat32(at + 8, below(side(c, 0)));
           view.setFloat32(at + 12, above(side(c, 2)));
           view.setFloat32(at + 16, below(side(c, 1)));
@@ -80,16 +87,20 @@ export function writeRtree(
         }
       });
       if (isLeaf) continue;
-      for (let c = start; c < end; c++) putNumber(parents, first + size + c, first + i);
+      for (let c = start; c < end; c++) putNumber(parents, behind + c, number);
     }
-    first += size;
-  });
+    first = behind;
+  }
   nodes.finish();
   parents.finish();
   const leafOf = new Uint32Array(order.length);
   const firstLeaf = first - sizes[sizes.length - 1]!;
   for (let i = 0; i < order.length; i++) leafOf[order[i]!] = firstLeaf + Math.floor(i / CELLS);
-  for (let row = 0; row < leafOf.length; row++) putNumber(rowids, row + 1, leafOf[row]!);
+  for (let row = 0; row < leafOf.length; row++) {
+    putNumber(rowids, row + 1, leafOf[row]!);
+    const busy = pages.settle();
+    if (busy !== undefined) await busy;
+  }
   rowids.finish();
 }
 

@@ -14,7 +14,7 @@ import {
 } from './geopackage-schema.ts';
 import { type Box, FeatureBoxes } from './hilbert-order.ts';
 import { lastChange } from './last-change.ts';
-import { type NewDatabase, openNewDatabase, sqliteError } from './sqlite.ts';
+import { changeDatabase, type NewDatabase, sqliteError } from './sqlite.ts';
 import { openPageFile } from './sqlite-pages.ts';
 import { SqliteTable } from './sqlite-table.ts';
 import { qmlForClasses } from './style/qml.ts';
@@ -43,27 +43,22 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
     await abort().catch(() => undefined);
     throw error;
   };
-  /** Lets SQLite work on the file, in one transaction. */
-  const change = async <T>(work: (db: NewDatabase) => T): Promise<T> => {
-    let db: NewDatabase | null = null;
-    try {
-      db = await openNewDatabase(file.temporaryPath);
-      const result = work(db);
-      db.exec('COMMIT');
-      return result;
-    } finally {
-      db?.close();
-    }
-  };
   const srs = chooseSrs(defineSpace(space));
   const tree = rtreeTables(rtreeName(name));
-  const { roots, pageCount } = await change((db) => {
+  const makeTables = (db: NewDatabase) => {
     db.exec(FILE_MARKS);
     db.exec(CORE_TABLES);
     db.exec(featureTable(name));
     createRtree(db, rtreeName(name));
     return { roots: [name, ...tree].map((table) => db.rootPage(table)), pageCount: db.pageCount() };
-  }).catch(fail);
+  };
+  let made: ReturnType<typeof makeTables>;
+  try {
+    made = changeDatabase(file.temporaryPath, makeTables);
+  } catch (error) {
+    return await fail(error);
+  }
+  const { roots, pageCount } = made;
   const pages = openPageFile(file, pageCount, abort);
   const [features, ...shadows] = roots.map((root) => new SqliteTable(pages, root)) as [
     SqliteTable,
@@ -76,9 +71,9 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
 
   const build = async () => {
     features.finish();
-    writeRtree(shadows, boxes, boxes.hilbertOrder());
+    await writeRtree(pages, shadows, boxes, boxes.hilbertOrder());
     await pages.finish();
-    await change((db) => {
+    changeDatabase(file.temporaryPath, (db) => {
       db.exec(rtreeTriggers(name));
       db.run('INSERT INTO sqlite_sequence VALUES (?,?)', [name, boxes.count]);
       describeContents(db, options, name, srs, boxes.box());

@@ -97,13 +97,18 @@ export function hilbert(x: number, y: number): number {
 
 /** Stable radix sort, two digits of 16 bits. @returns the places of the keys in rising order */
 export function orderByKey(keys: Uint32Array): Uint32Array {
-  let order = Uint32Array.from(keys, (_, i) => i);
-  let next = new Uint32Array(keys.length);
+  const { length } = keys;
+  let order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = i;
+  let next = new Uint32Array(length);
   for (const shift of [0, 16]) {
     const starts = new Uint32Array(65537);
-    for (const key of keys) starts[((key >>> shift) & 65535) + 1]!++;
+    for (let i = 0; i < length; i++) starts[((keys[i]! >>> shift) & 65535) + 1]!++;
     for (let digit = 1; digit < 65536; digit++) starts[digit]! += starts[digit - 1]!;
-    for (const i of order) next[starts[(keys[i]! >>> shift) & 65535]!++] = i;
+    for (let k = 0; k < length; k++) {
+      const i = order[k]!;
+      next[starts[(keys[i]! >>> shift) & 65535]!++] = i;
+    }
     [order, next] = [next, order];
   }
   return order;

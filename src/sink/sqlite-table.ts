@@ -79,8 +79,7 @@ export class SqliteTable {
     if (size === 0) return;
     const start = this.content + varintBytes(size) + varintBytes(this.rowid);
     // The leaf's cells lie close behind each other: this one ends where the one before begins.
-    const cellEnd =
-      this.rows === 1 ? PAGE_BYTES : this.leafView.getUint16(LEAF_HEAD + 2 * (this.rows - 2));
+    const cellEnd = this.rows === 1 ? PAGE_BYTES : this.leafView.getUint16(LEAF_HEAD + 2 * (this.rows - 2));
     const local = cellEnd - 4 - start;
     this.leaf.set(long.subarray(0, local), start);
     this.leafView.setUint32(cellEnd - 4, pages.next);
@@ -145,7 +144,12 @@ export class SqliteTable {
 }
 
 /** A page of children `from` to `to`, each but the last with the greatest row in it. */
-function layInner(children: readonly number[], keys: readonly number[], from: number, to: number): Uint8Array {
+function layInner(
+  children: readonly number[],
+  keys: readonly number[],
+  from: number,
+  to: number,
+): Uint8Array {
   const page = new Uint8Array(PAGE_BYTES);
   const view = new DataView(page.buffer);
   const count = to - 1 - from;

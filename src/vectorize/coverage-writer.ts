@@ -110,22 +110,26 @@ function stream({
   give,
   draw,
 }: Trace): Pick<CoverageWriter, 'writeRows' | 'finish'> {
-  let ready: [CoverageFeature, number][] = [];
-  const onFeature = (feature: CoverageFeature, space: number) => void ready.push([feature, space]);
+  // Features go straight to the sinks; only behind one that a sink is busy with do they wait for the slice's end.
+  let busy: Promise<void> | undefined;
+  let waiting: [CoverageFeature, number][] = [];
+  const onFeature = (feature: CoverageFeature, space: number) => {
+    if (busy === undefined) busy = give(feature, space);
+    else waiting.push([feature, space]);
+  };
   const tracer = createCoverageTracer({ grid, classes, spaces, onFeature });
   const drain = async () => {
-    for (const [feature, space] of ready) {
-      const busy = give(feature, space);
-      if (busy !== undefined) await busy;
-    }
-    ready = [];
+    await busy;
+    for (const [feature, space] of waiting) await give(feature, space);
+    waiting = [];
+    busy = undefined;
   };
   return {
     async writeRows(rows) {
       for (const slice of sliceRows(rows, grid.width)) {
         draw?.(slice.classes, slice.rowCount);
         tracer.pushRows(slice.classes, withConfidence ? slice.confidence : null, slice.rowCount);
-        await drain();
+        if (busy !== undefined) await drain();
       }
     },
     async finish() {

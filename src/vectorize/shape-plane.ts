@@ -45,7 +45,8 @@ export function createProjectedShaper(
   const mirrored = isMirrored(grid, find);
   const { transform } = grid;
   if (transform !== null && isSameCrs(crs, target)) {
-    if (Object.values(transform).every(Number.isFinite)) return createAffineShaper(transform, scale, mirrored);
+    if (Object.values(transform).every(Number.isFinite))
+      return createAffineShaper(transform, scale, mirrored);
     return createPlaneShaper({ scale, step: 0, mirrored, locate });
   }
   return createPlaneShaper({ scale, step: straightStep(grid, find), mirrored, locate });
