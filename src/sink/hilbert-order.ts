@@ -1,7 +1,8 @@
 /** x, y, x, y: least and greatest. */
 export type Box = readonly [minX: number, minY: number, maxX: number, maxY: number];
 
-const BLOCK = 1 << 14;
+const BLOCK_BITS = 14;
+const BLOCK = 1 << BLOCK_BITS;
 const FIELDS = 5;
 
 /** The box of each feature and where it begins in the data, in emission order: 40 bytes a feature, in blocks. */
@@ -31,7 +32,7 @@ export class FeatureBoxes {
     if (minY < this.minY) this.minY = minY;
     if (maxX > this.maxX) this.maxX = maxX;
     if (maxY > this.maxY) this.maxY = maxY;
-    const at = (this.count % BLOCK) * FIELDS;
+    const at = (this.count & (BLOCK - 1)) * FIELDS;
     if (at === 0) this.blocks.push(new Float64Array(BLOCK * FIELDS));
     const block = this.blocks[this.blocks.length - 1]!;
     block[at] = minX;
@@ -44,7 +45,7 @@ export class FeatureBoxes {
 
   /** Field 0 to 3: minX, minY, maxX, maxY; 4: the offset. */
   get(feature: number, field: number): number {
-    return this.blocks[Math.floor(feature / BLOCK)]![(feature % BLOCK) * FIELDS + field]!;
+    return this.blocks[feature >>> BLOCK_BITS]![(feature & (BLOCK - 1)) * FIELDS + field]!;
   }
 
   /** The box of all; `null` without features. */

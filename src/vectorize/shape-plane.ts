@@ -105,6 +105,9 @@ function isMirrored({ width, height }: Grid, locate: Locate): boolean {
   return false;
 }
 
+/** Where the polygons of most features end. */
+const ONE: readonly number[] = [1];
+
 /** Corners where an affine transform has them: most features by far, so nothing but the arithmetic is done for a point. */
 function createAffineShaper(
   { a, b, c, d, e, f }: Affine,
@@ -114,7 +117,7 @@ function createAffineShaper(
   const slab = new CoordinateSlab();
   return ({ points, ringCount, ringEnds }) => {
     const coordinates = slab.take(2 * (ringEnds[ringCount - 1]! + ringCount));
-    const ends: number[] = [];
+    const ends = new Array<number>(ringCount);
     let at = 0;
     for (let r = 0, from = 0; r < ringCount; r++) {
       const to = ringEnds[r]!;
@@ -131,10 +134,10 @@ function createAffineShaper(
       coordinates[at] = coordinates[start]!;
       coordinates[at + 1] = coordinates[start + 1]!;
       at += 2;
-      ends.push(at / 2);
+      ends[r] = at / 2;
       from = to;
     }
-    return { coordinates, ringEnds: ends, polygonEnds: [ringCount] };
+    return { coordinates, ringEnds: ends, polygonEnds: ringCount === 1 ? ONE : [ringCount] };
   };
 }
 
