@@ -2,6 +2,7 @@ import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile, openScratchFile, type ScratchFile } from '../io/atomic-file.ts';
 import { ByteChunks, createWriteQueue } from './byte-chunks.ts';
 import { defineSpace } from './crs-definition.ts';
+import { finishOnce } from './finish-once.ts';
 import { FlatGeobufFeatures } from './flatgeobuf-feature.ts';
 import { encodeHeader, MAGIC } from './flatgeobuf-header.ts';
 import { FeatureBoxes } from './hilbert-order.ts';
@@ -65,17 +66,10 @@ export async function openFlatGeobufSink(options: VectorSinkOptions): Promise<Ve
     for await (const piece of readInOrder(scratch, boxes, order, sizeOf)) await file.write(piece);
     await scratch.close();
   };
-  let built: Promise<void> | null = null;
-  const finish = async () => {
-    built ??= build();
-    try {
-      await built;
-      await file.flush();
-    } catch (error) {
-      await abort();
-      throw error;
-    }
-  };
+  const finish = finishOnce(file, build, async (error) => {
+    await abort();
+    throw error;
+  });
   return {
     path: file.path,
     space,

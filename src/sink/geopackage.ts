@@ -1,6 +1,7 @@
 import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
 import { type CrsDefinition, defineSpace } from './crs-definition.ts';
+import { finishOnce } from './finish-once.ts';
 import { createRowWriter } from './geopackage-rows.ts';
 import { createRtree, rtreeTables, writeRtree } from './geopackage-rtree.ts';
 import {
@@ -79,16 +80,7 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
       describeContents(db, options, name, srs, boxes.box());
     });
   };
-  let built: Promise<void> | null = null;
-  const finish = async () => {
-    built ??= build();
-    try {
-      await built;
-      await file.flush();
-    } catch (error) {
-      await fail(error);
-    }
-  };
+  const finish = finishOnce(file, build, fail);
   return {
     path: file.path,
     space,

@@ -3,6 +3,7 @@ import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
 import { ATTRIBUTES, attributeValues } from './attributes.ts';
 import { createWriteQueue, type WriteQueue } from './byte-chunks.ts';
+import { finishOnce } from './finish-once.ts';
 import { geoParquetCrs, geoParquetMetadata } from './geoparquet-metadata.ts';
 import { EMPTY_GROUP, SCHEMA, type SIDES } from './geoparquet-schema.ts';
 import type { Box } from './hilbert-order.ts';
@@ -50,17 +51,10 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
     parquet.finish();
     await queue.drain();
   };
-  let built: Promise<void> | null = null;
-  const finish = async () => {
-    built ??= build();
-    try {
-      await built;
-      await file.flush();
-    } catch (error) {
-      await file.abort();
-      throw error;
-    }
-  };
+  const finish = finishOnce(file, build, async (error) => {
+    await file.abort();
+    throw error;
+  });
   return {
     path: file.path,
     space,

@@ -16,22 +16,10 @@ import {
   square,
 } from '../support/coverage-features.ts';
 import { needPython, testPython } from '../support/python.ts';
+import { UTM, WGS84, writeLayer } from './layers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'frustum-parquet-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const WGS84: CoverageSpace = { kind: 'wgs84' };
-const UTM: CoverageSpace = {
-  kind: 'crs',
-  crs: {
-    kind: 'projected',
-    epsg: 32633,
-    name: 'WGS 84 / UTM zone 33N',
-    proj4: '+proj=utm +zone=33 +datum=WGS84 +units=m',
-    metresPerUnit: 1,
-    geoKeys: null,
-  },
-};
 
 async function write(
   name: string,
@@ -40,10 +28,8 @@ async function write(
 ): Promise<string> {
   const path = join(folder, name);
   const sink = await openGeoParquetSink({ path, space, classes: CLASSES, metadata: { model: 'm-1' } });
-  for (const feature of features) await sink.write(feature);
-  await sink.close();
   expect(sink.path).toBe(path);
-  return path;
+  return await writeLayer(sink, features);
 }
 
 const fileOf = (path: string): ArrayBuffer => new Uint8Array(readFileSync(path)).buffer;
