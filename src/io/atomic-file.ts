@@ -50,9 +50,10 @@ export interface ScratchFile {
   write(bytes: Uint8Array): Promise<void>;
   /**
    * Reads exactly `length` bytes from `offset`.
+   * @param into memory to use again, with room for them
    * @throws SourceError
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   /** Gives the space back. May be called any number of times. */
   close(): Promise<void>;
 }
@@ -170,8 +171,8 @@ export async function openScratchFile(nearPath: string): Promise<ScratchFile> {
       position += bytes.length;
       await writeFully(handle, offset, bytes, target);
     },
-    async read(offset, length) {
-      const bytes = new Uint8Array(length);
+    async read(offset, length, into) {
+      const bytes = into === undefined ? new Uint8Array(length) : into.subarray(0, length);
       for (let done = 0; done < length; ) {
         const { bytesRead } = await handle
           .read(bytes, done, length - done, offset + done)

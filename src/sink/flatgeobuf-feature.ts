@@ -8,9 +8,20 @@ export const MULTI_POLYGON = 6;
 const POLYGON = 3;
 
 const ENCODER = new TextEncoder();
-const COLUMN = Object.fromEntries(ATTRIBUTES.map(({ name }, i) => [name, i])) as Readonly<
-  Record<string, number>
->;
+const columnOf = (attribute: string) => ATTRIBUTES.findIndex(({ name }) => name === attribute);
+/** Numbers of the attributes' columns. */
+const COLUMN = {
+  id: columnOf('id'),
+  class_id: columnOf('class_id'),
+  class_name: columnOf('class_name'),
+  color: columnOf('color'),
+  pixel_count: columnOf('pixel_count'),
+  area_m2: columnOf('area_m2'),
+  perimeter_m: columnOf('perimeter_m'),
+  mean_confidence: columnOf('mean_confidence'),
+  min_confidence: columnOf('min_confidence'),
+  touches_edge: columnOf('touches_edge'),
+};
 
 /** Where the feature's table and the vector of parts begin, counted from the size prefix. */
 const FEATURE_TABLE = 56;
@@ -48,80 +59,105 @@ function layPrologue(): Uint8Array {
 export class FlatGeobufFeatures {
   private readonly out: ByteChunks;
   private readonly texts = new Map<string, Uint8Array>();
-  private properties = new Uint8Array(512);
-  private view = new DataView(this.properties.buffer);
-  private at = 0;
 
   constructor(out: ByteChunks) {
     this.out = out;
   }
 
   append(feature: CoverageFeature): void {
-    this.encodeProperties(feature);
     const { geometry } = feature;
+    const name = this.encode(feature.className);
+    const color = this.encode(feature.color);
     const partsEnd = layParts(geometry, null, null, 0);
-    const size = align(partsEnd + 4 + this.at, 8);
+    const propertiesSize = sizeOfProperties(feature, name, color);
+    const size = align(partsEnd + 4 + propertiesSize, 8);
     const base = this.out.reserve(size);
     const { bytes, view } = this.out;
     bytes.set(PROLOGUE, base);
     view.setUint32(base, size - 4, true);
     view.setUint32(base + 64, partsEnd - 64, true);
     layParts(geometry, bytes, view, base);
-    view.setUint32(base + partsEnd, this.at, true);
-    bytes.set(this.properties.subarray(0, this.at), base + partsEnd + 4);
+    view.setUint32(base + partsEnd, propertiesSize, true);
+    putProperties(bytes, view, base + partsEnd + 4, feature, name, color);
   }
 
-  /** Column number, value; absent ones are left out. */
-  private encodeProperties(feature: CoverageFeature): void {
-    this.at = 0;
-    this.putLong(COLUMN.id!, feature.id);
-    this.putInt(COLUMN.class_id!, feature.classId);
-    this.putText(COLUMN.class_name!, feature.className);
-    this.putText(COLUMN.color!, feature.color);
-    this.putLong(COLUMN.pixel_count!, feature.pixelCount);
-    this.putDouble(COLUMN.area_m2!, roundMetres(feature.areaM2));
-    this.putDouble(COLUMN.perimeter_m!, roundMetres(feature.perimeterM));
-    this.putDouble(COLUMN.mean_confidence!, roundConfidence(feature.meanConfidence));
-    this.putInt(COLUMN.min_confidence!, feature.minConfidence);
-    const at = this.column(COLUMN.touches_edge!, 1);
-    this.view.setUint8(at, feature.touchesEdge ? 1 : 0);
-  }
-
-  private putInt(column: number, value: number | null): void {
-    if (value !== null) this.view.setInt32(this.column(column, 4), value, true);
-  }
-
-  private putDouble(column: number, value: number | null): void {
-    if (value !== null) this.view.setFloat64(this.column(column, 8), value, true);
-  }
-
-  private putLong(column: number, value: number): void {
-    putUint64(this.view, this.column(column, 8), value);
-  }
-
-  private putText(column: number, value: string): void {
+  private encode(value: string): Uint8Array {
     let text = this.texts.get(value);
     if (text === undefined) {
       text = ENCODER.encode(value);
       this.texts.set(value, text);
     }
-    const at = this.column(column, 4 + text.length);
-    this.view.setUint32(at, text.length, true);
-    this.properties.set(text, at + 4);
+    return text;
   }
+}
 
-  private column(column: number, valueBytes: number): number {
-    const start = this.at;
-    this.at += 2 + valueBytes;
-    if (this.at > this.properties.length) {
-      const larger = new Uint8Array(2 * this.at);
-      larger.set(this.properties.subarray(0, start));
-      this.properties = larger;
-      this.view = new DataView(larger.buffer);
-    }
-    this.view.setUint16(start, column, true);
-    return start + 2;
-  }
+const LONG = 8;
+const INT = 4;
+const BOOL = 1;
+/** A property is its column's number and its value; absent ones are left out. */
+const NUMBER = 2;
+
+function sizeOfProperties(feature: CoverageFeature, name: Uint8Array, color: Uint8Array): number {
+  return (
+    2 * (NUMBER + LONG) +
+    (NUMBER + INT) +
+    2 * (NUMBER + INT) +
+    name.length +
+    color.length +
+    (feature.areaM2 === null ? 0 : NUMBER + LONG) +
+    (feature.perimeterM === null ? 0 : NUMBER + LONG) +
+    (feature.meanConfidence === null ? 0 : NUMBER + LONG) +
+    (feature.minConfidence === null ? 0 : NUMBER + INT) +
+    (NUMBER + BOOL)
+  );
+}
+
+function putProperties(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  feature: CoverageFeature,
+  name: Uint8Array,
+  color: Uint8Array,
+): void {
+  let at = putLong(view, start, COLUMN.id, feature.id);
+  at = putInt(view, at, COLUMN.class_id, feature.classId);
+  at = putText(bytes, view, at, COLUMN.class_name, name);
+  at = putText(bytes, view, at, COLUMN.color, color);
+  at = putLong(view, at, COLUMN.pixel_count, feature.pixelCount);
+  at = putDouble(view, at, COLUMN.area_m2, roundMetres(feature.areaM2));
+  at = putDouble(view, at, COLUMN.perimeter_m, roundMetres(feature.perimeterM));
+  at = putDouble(view, at, COLUMN.mean_confidence, roundConfidence(feature.meanConfidence));
+  at = putInt(view, at, COLUMN.min_confidence, feature.minConfidence);
+  view.setUint16(at, COLUMN.touches_edge, true);
+  view.setUint8(at + NUMBER, feature.touchesEdge ? 1 : 0);
+}
+
+function putInt(view: DataView, at: number, column: number, value: number | null): number {
+  if (value === null) return at;
+  view.setUint16(at, column, true);
+  view.setInt32(at + NUMBER, value, true);
+  return at + NUMBER + INT;
+}
+
+function putDouble(view: DataView, at: number, column: number, value: number | null): number {
+  if (value === null) return at;
+  view.setUint16(at, column, true);
+  view.setFloat64(at + NUMBER, value, true);
+  return at + NUMBER + LONG;
+}
+
+function putLong(view: DataView, at: number, column: number, value: number): number {
+  view.setUint16(at, column, true);
+  putUint64(view, at + NUMBER, value);
+  return at + NUMBER + LONG;
+}
+
+function putText(bytes: Uint8Array, view: DataView, at: number, column: number, text: Uint8Array): number {
+  view.setUint16(at, column, true);
+  view.setUint32(at + NUMBER, text.length, true);
+  bytes.set(text, at + NUMBER + INT);
+  return at + NUMBER + INT + text.length;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile, openScratchFile, type ScratchFile } from '../io/atomic-file.ts';
 import { ByteChunks, createWriteQueue } from './byte-chunks.ts';
 import { defineSpace } from './crs-definition.ts';
+import { finishOnce } from './finish-once.ts';
 import { FlatGeobufFeatures } from './flatgeobuf-feature.ts';
 import { encodeHeader, MAGIC } from './flatgeobuf-header.ts';
 import { FeatureBoxes } from './hilbert-order.ts';
@@ -11,7 +12,7 @@ import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts'
 /** Children of an index node, as in FlatGeobuf's own writers. */
 const NODE_SIZE = 16;
 /** Features are put into their order in pieces of this size. */
-const PIECE_BYTES = 8 << 20;
+const PIECE_BYTES = 16 << 20;
 /** What is read in one go at most, unless a single feature is larger. */
 const RANGE_BYTES = 2 << 20;
 /** Gaps up to this size are read over rather than skipped. */
@@ -59,23 +60,16 @@ export async function openFlatGeobufSink(options: VectorSinkOptions): Promise<Ve
         nodeSize: boxes.count === 0 ? 0 : NODE_SIZE,
       }),
     );
-    if (boxes.count > 0) writePackedRtree(out, boxes, order, NODE_SIZE, sizeOf);
+    if (boxes.count > 0) await writePackedRtree(out, boxes, order, NODE_SIZE, sizeOf, () => queue.settle());
     out.flush();
     await queue.drain();
     for await (const piece of readInOrder(scratch, boxes, order, sizeOf)) await file.write(piece);
     await scratch.close();
   };
-  let built: Promise<void> | null = null;
-  const finish = async () => {
-    built ??= build();
-    try {
-      await built;
-      await file.flush();
-    } catch (error) {
-      await abort();
-      throw error;
-    }
-  };
+  const finish = finishOnce(file, build, async (error) => {
+    await abort();
+    throw error;
+  });
   return {
     path: file.path,
     space,
@@ -103,15 +97,15 @@ async function* readInOrder(
   order: Uint32Array,
   sizeOf: (feature: number) => number,
 ): AsyncGenerator<Uint8Array> {
-  let buffer = new Uint8Array(0);
+  let piece = makeRoom(Math.min(PIECE_BYTES, scratch.position));
+  let range = makeRoom(RANGE_BYTES);
   for (let first = 0; first < order.length; ) {
     let end = first;
     let size = 0;
     while (end < order.length && (end === first || size + sizeOf(order[end]!) <= PIECE_BYTES)) {
       size += sizeOf(order[end++]!);
     }
-    if (size > buffer.length) buffer = new Uint8Array(size);
-    const piece = buffer.subarray(0, size);
+    if (size > piece.bytes.length) piece = makeRoom(size);
     const places = new Uint32Array(end - first);
     // Numbers of features rise with their places in the file.
     const wanted = new Float64Array(end - first);
@@ -133,14 +127,38 @@ async function* readInOrder(
         if (offset - to > GAP_BYTES || nextTo - from > RANGE_BYTES) break;
         to = nextTo;
       }
-      const bytes = await scratch.read(from, to - from);
+      if (to - from > range.bytes.length) range = makeRoom(to - from);
+      await scratch.read(from, to - from, range.bytes);
       for (; i < next; i++) {
         const feature = featureAt(i);
-        const at = boxes.get(feature, 4) - from;
-        piece.set(bytes.subarray(at, at + sizeOf(feature)), places[wanted[i]! % LOCAL]!);
+        copyFeature(range, boxes.get(feature, 4) - from, sizeOf(feature), piece, places[wanted[i]! % LOCAL]!);
       }
     }
-    yield piece;
+    yield piece.bytes.subarray(0, size);
     first = end;
   }
+}
+
+/** Memory that is used again and again, as bytes and as words. */
+interface Room {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly words: Int32Array<ArrayBuffer>;
+}
+
+function makeRoom(size: number): Room {
+  const bytes = new Uint8Array(size);
+  return { bytes, words: new Int32Array(bytes.buffer) };
+}
+
+/** Bytes up to which copying word by word is faster than making views. */
+const SMALL = 1024;
+
+/** Copies a feature; all places and sizes are multiples of 8. */
+function copyFeature(source: Room, from: number, size: number, target: Room, to: number): void {
+  if (size > SMALL) {
+    target.bytes.set(source.bytes.subarray(from, from + size), to);
+    return;
+  }
+  const end = (from + size) / 4;
+  for (let i = from / 4, k = to / 4; i < end; i++, k++) target.words[k] = source.words[i]!;
 }

@@ -1,36 +1,36 @@
-import type { CoverageGeometry } from '../core/coverage.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
-import { ATTRIBUTES, attributeValues } from './attributes.ts';
 import { type CrsDefinition, defineSpace } from './crs-definition.ts';
-import { writeRtree } from './geopackage-rtree.ts';
+import { finishOnce } from './finish-once.ts';
+import { createRowWriter } from './geopackage-rows.ts';
+import { createRtree, rtreeTables, writeRtree } from './geopackage-rtree.ts';
 import {
   CORE_TABLES,
   FILE_MARKS,
   featureTable,
   GEOMETRY,
-  quoteName,
   rtreeName,
   rtreeTriggers,
   STYLE_TABLE,
 } from './geopackage-schema.ts';
 import { type Box, FeatureBoxes } from './hilbert-order.ts';
 import { lastChange } from './last-change.ts';
-import { type NewDatabase, openNewDatabase, sqliteError } from './sqlite.ts';
+import { changeDatabase, type NewDatabase, sqliteError } from './sqlite.ts';
+import { openPageFile } from './sqlite-pages.ts';
+import { SqliteTable } from './sqlite-table.ts';
 import { qmlForClasses } from './style/qml.ts';
 import { sldForClasses } from './style/sld.ts';
 import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts';
-import { putWkb, wkbBytes } from './wkb.ts';
 
 /** Identifier of a user-defined reference system: beyond EPSG's codes. */
 const CUSTOM_SRS = 100_000;
 /** What a GeoPackage calls coordinates that lie nowhere on the Earth. */
 const UNDEFINED_CARTESIAN = -1;
-const HEAD_BYTES = 40;
 
 /**
- * GeoPackage 1.3 with an R-tree and, where classes are given, a default style for QGIS. One transaction under a
- * temporary name; in memory stay 40 bytes a feature for the R-tree.
+ * GeoPackage 1.3 with an R-tree and, where classes are given, a default style for QGIS. SQLite makes and describes the tables;
+ * the features' and the R-tree's rows are laid down as pages in between, under a temporary name. In memory stay 40 bytes a
+ * feature for the R-tree.
  *
  * The file says when it was written: two runs differ in that alone, unless `SOURCE_DATE_EPOCH` is set.
  * @throws SourceError if the file cannot be made.
@@ -38,68 +38,56 @@ const HEAD_BYTES = 40;
 export async function openGeoPackageSink(options: VectorSinkOptions): Promise<VectorSink> {
   const { name = 'landcover', space } = options;
   const file = await openAtomicFile(options.path);
-  let db: NewDatabase | null = null;
-  const abort = async () => {
-    try {
-      db?.close();
-    } finally {
-      await file.abort();
-    }
-  };
+  const abort = () => file.abort();
   const fail = async (cause: unknown): Promise<never> => {
     const error = await sqliteError(file.path, cause);
     await abort().catch(() => undefined);
     throw error;
   };
   const srs = chooseSrs(defineSpace(space));
-  const boxes = new FeatureBoxes();
-  const encodeGeometry = createGeometryEncoder(boxes, srs.id);
-  const opened = await openNewDatabase(file.temporaryPath).catch(fail);
-  db = opened;
-  let insert: ReturnType<NewDatabase['prepare']>;
+  const tree = rtreeTables(rtreeName(name));
+  const makeTables = (db: NewDatabase) => {
+    db.exec(FILE_MARKS);
+    db.exec(CORE_TABLES);
+    db.exec(featureTable(name));
+    createRtree(db, rtreeName(name));
+    return { roots: [name, ...tree].map((table) => db.rootPage(table)), pageCount: db.pageCount() };
+  };
+  let made: ReturnType<typeof makeTables>;
   try {
-    opened.exec(FILE_MARKS);
-    opened.exec(CORE_TABLES);
-    opened.exec(featureTable(name));
-    const places = Array(ATTRIBUTES.length + 2)
-      .fill('?')
-      .join(',');
-    insert = opened.prepare(`INSERT INTO ${quoteName(name)} VALUES (${places})`);
+    made = changeDatabase(file.temporaryPath, makeTables);
   } catch (error) {
     return await fail(error);
   }
+  const { roots, pageCount } = made;
+  const pages = openPageFile(file, pageCount, abort);
+  const [features, ...shadows] = roots.map((root) => new SqliteTable(pages, root)) as [
+    SqliteTable,
+    SqliteTable,
+    SqliteTable,
+    SqliteTable,
+  ];
+  const boxes = new FeatureBoxes();
+  const putFeature = createRowWriter(features, boxes, srs.id);
 
-  const build = () => {
-    insert.finalize();
-    writeRtree(opened, rtreeName(name), boxes, boxes.hilbertOrder());
-    opened.exec(rtreeTriggers(name));
-    describeContents(opened, options, name, srs, boxes.box());
-    opened.exec('COMMIT');
-    opened.close();
+  const build = async () => {
+    features.finish();
+    await writeRtree(pages, shadows, boxes, boxes.hilbertOrder());
+    await pages.finish();
+    changeDatabase(file.temporaryPath, (db) => {
+      db.exec(rtreeTriggers(name));
+      db.run('INSERT INTO sqlite_sequence VALUES (?,?)', [name, boxes.count]);
+      describeContents(db, options, name, srs, boxes.box());
+    });
   };
-  let built = false;
-  const finish = async () => {
-    try {
-      if (!built) {
-        built = true;
-        build();
-      }
-      await file.flush();
-    } catch (error) {
-      await fail(error);
-    }
-  };
+  const finish = finishOnce(file, build, fail);
   return {
     path: file.path,
     space,
     write(feature) {
       boxes.add(feature.geometry.coordinates, 0);
-      try {
-        insert.run([boxes.count, encodeGeometry(feature.geometry), ...attributeValues(feature)]);
-      } catch (error) {
-        return fail(error);
-      }
-      return undefined;
+      putFeature(feature);
+      return pages.settle();
     },
     finish,
     async close() {
@@ -107,34 +95,6 @@ export async function openGeoPackageSink(options: VectorSinkOptions): Promise<Ve
       await file.commit();
     },
     abort,
-  };
-}
-
-/**
- * Makes features' binary geometries: head with the box, then WKB. The bytes are good until the next call: SQLite takes a
- * copy.
- */
-function createGeometryEncoder(
-  boxes: FeatureBoxes,
-  srsId: number,
-): (geometry: CoverageGeometry) => Uint8Array {
-  let bytes = new Uint8Array(0);
-  let view = new DataView(bytes.buffer);
-  return (geometry) => {
-    const size = HEAD_BYTES + wkbBytes(geometry, 'always');
-    if (size > bytes.length) {
-      bytes = new Uint8Array(2 * size);
-      view = new DataView(bytes.buffer);
-      bytes.set([0x47, 0x50, 0, 0b11]); // GP, version 1, little-endian with a box of x and y
-      view.setInt32(4, srsId, true);
-    }
-    const last = boxes.count - 1;
-    view.setFloat64(8, boxes.get(last, 0), true);
-    view.setFloat64(16, boxes.get(last, 2), true);
-    view.setFloat64(24, boxes.get(last, 1), true);
-    view.setFloat64(32, boxes.get(last, 3), true);
-    putWkb(bytes, view, HEAD_BYTES, geometry, 'always');
-    return bytes.subarray(0, size);
   };
 }
 

@@ -1,8 +1,9 @@
-import type { CoverageFeature } from '../core/coverage.ts';
+import type { CoverageFeature, CoverageGeometry } from '../core/coverage.ts';
 import type { VectorSink } from '../core/ports.ts';
 import { openAtomicFile } from '../io/atomic-file.ts';
 import { ATTRIBUTES, attributeValues } from './attributes.ts';
 import { createWriteQueue, type WriteQueue } from './byte-chunks.ts';
+import { finishOnce } from './finish-once.ts';
 import { geoParquetCrs, geoParquetMetadata } from './geoparquet-metadata.ts';
 import { EMPTY_GROUP, SCHEMA, type SIDES } from './geoparquet-schema.ts';
 import type { Box } from './hilbert-order.ts';
@@ -10,9 +11,11 @@ import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts'
 import { putWkb, wkbBytes } from './wkb.ts';
 
 /** A row group ends with the first of these: what is in memory at a time. */
-const GROUP_ROWS = 50_000;
-const GROUP_BYTES = 24 << 20;
+const GROUP_ROWS = 20_000;
+const GROUP_BYTES = 8 << 20;
 const CHUNK_BYTES = 1 << 20;
+/** Of a page, before compression: the library makes each in buffers that it grows by doubling. */
+const PAGE_BYTES = 256 << 10;
 
 /**
  * GeoParquet 1.1: geometries as WKB, their boxes in a `bbox` column whose statistics let readers skip row groups,
@@ -28,13 +31,12 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
   const writer = streamInto(new ByteWriter(2 * CHUNK_BYTES), (bytes) => file.write(bytes), queue);
   const parquet = new ParquetWriter({ writer, schema: SCHEMA, createdBy: 'Frustum' });
   const types = new Set<string>();
-  let group = createGroup();
+  const group = createGroup();
   let box: Box | null = null;
 
   const writeGroup = async () => {
-    const columnData = group.columns();
-    group = createGroup();
-    parquet.write({ columnData, rowGroupSize: GROUP_ROWS });
+    parquet.write({ columnData: group.columns(), rowGroupSize: GROUP_ROWS, pageSize: PAGE_BYTES });
+    group.clear();
     await queue.drain();
   };
   const build = async () => {
@@ -49,24 +51,17 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
     parquet.finish();
     await queue.drain();
   };
-  let built: Promise<void> | null = null;
-  const finish = async () => {
-    built ??= build();
-    try {
-      await built;
-      await file.flush();
-    } catch (error) {
-      await file.abort();
-      throw error;
-    }
-  };
+  const finish = finishOnce(file, build, async (error) => {
+    await file.abort();
+    throw error;
+  });
   return {
     path: file.path,
     space,
     write(feature) {
       box = join(box, group.add(feature));
       types.add(feature.geometry.polygonEnds.length > 1 ? 'MultiPolygon' : 'Polygon');
-      return group.rows >= GROUP_ROWS || group.bytes >= GROUP_BYTES ? writeGroup() : undefined;
+      return group.isFull ? writeGroup() : undefined;
     },
     finish,
     async close() {
@@ -77,28 +72,39 @@ export async function openGeoParquetSink(options: VectorSinkOptions): Promise<Ve
   };
 }
 
-/** Rows on their way into a group, by columns. */
+/** Rows on their way into a group, by columns; used for one group after the other. */
 function createGroup() {
   const attributes = ATTRIBUTES.map(() => [] as unknown[]);
   const geometries: Uint8Array[] = [];
   const boxes: Readonly<Record<(typeof SIDES)[number], number>>[] = [];
+  // Geometries lie one behind the other; the last one may be larger than what is left, and gets memory of its own.
+  const room = new Uint8Array(GROUP_BYTES);
+  const roomView = new DataView(room.buffer);
   let bytes = 0;
+  const putGeometry = (geometry: CoverageGeometry): Uint8Array => {
+    const size = wkbBytes(geometry, 'if-several');
+    const start = bytes;
+    bytes += size;
+    if (bytes > GROUP_BYTES) {
+      const own = new Uint8Array(size);
+      putWkb(own, new DataView(own.buffer), 0, geometry, 'if-several');
+      return own;
+    }
+    putWkb(room, roomView, start, geometry, 'if-several');
+    return room.subarray(start, bytes);
+  };
   return {
     get rows() {
       return geometries.length;
     },
-    /** Of the geometries. */
-    get bytes() {
-      return bytes;
+    get isFull() {
+      return geometries.length >= GROUP_ROWS || bytes >= GROUP_BYTES;
     },
     add(feature: CoverageFeature): Box {
       attributeValues(feature).forEach((value, i) => {
         attributes[i]!.push(ATTRIBUTES[i]!.type === 'int64' ? BigInt(value as number) : value);
       });
-      const wkb = new Uint8Array(wkbBytes(feature.geometry, 'if-several'));
-      putWkb(wkb, new DataView(wkb.buffer), 0, feature.geometry, 'if-several');
-      geometries.push(wkb);
-      bytes += wkb.length;
+      geometries.push(putGeometry(feature.geometry));
       const box = boxOf(feature.geometry.coordinates);
       const [xmin, ymin, xmax, ymax] = box;
       boxes.push({ xmin, ymin, xmax, ymax });
@@ -109,21 +115,27 @@ function createGroup() {
       { name: 'geometry', data: geometries, encoding: 'PLAIN' as const, statistics: false },
       { name: 'bbox', data: boxes },
     ],
+    clear() {
+      for (const values of attributes) values.length = 0;
+      geometries.length = 0;
+      boxes.length = 0;
+      bytes = 0;
+    },
   };
 }
 
 function boxOf(coordinates: Float64Array): Box {
-  let [minX, minY, maxX, maxY] = [
-    Number.POSITIVE_INFINITY,
-    Number.POSITIVE_INFINITY,
-    Number.NEGATIVE_INFINITY,
-    Number.NEGATIVE_INFINITY,
-  ];
+  let minX = Number.POSITIVE_INFINITY;
+  let minY = Number.POSITIVE_INFINITY;
+  let maxX = Number.NEGATIVE_INFINITY;
+  let maxY = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < coordinates.length; i += 2) {
-    minX = Math.min(minX, coordinates[i]!);
-    maxX = Math.max(maxX, coordinates[i]!);
-    minY = Math.min(minY, coordinates[i + 1]!);
-    maxY = Math.max(maxY, coordinates[i + 1]!);
+    const x = coordinates[i]!;
+    const y = coordinates[i + 1]!;
+    if (x < minX) minX = x;
+    if (x > maxX) maxX = x;
+    if (y < minY) minY = y;
+    if (y > maxY) maxY = y;
   }
   return [minX, minY, maxX, maxY];
 }

@@ -1,7 +1,8 @@
 /** x, y, x, y: least and greatest. */
 export type Box = readonly [minX: number, minY: number, maxX: number, maxY: number];
 
-const BLOCK = 1 << 14;
+const BLOCK_BITS = 14;
+const BLOCK = 1 << BLOCK_BITS;
 const FIELDS = 5;
 
 /** The box of each feature and where it begins in the data, in emission order: 40 bytes a feature, in blocks. */
@@ -31,7 +32,7 @@ export class FeatureBoxes {
     if (minY < this.minY) this.minY = minY;
     if (maxX > this.maxX) this.maxX = maxX;
     if (maxY > this.maxY) this.maxY = maxY;
-    const at = (this.count % BLOCK) * FIELDS;
+    const at = (this.count & (BLOCK - 1)) * FIELDS;
     if (at === 0) this.blocks.push(new Float64Array(BLOCK * FIELDS));
     const block = this.blocks[this.blocks.length - 1]!;
     block[at] = minX;
@@ -44,7 +45,7 @@ export class FeatureBoxes {
 
   /** Field 0 to 3: minX, minY, maxX, maxY; 4: the offset. */
   get(feature: number, field: number): number {
-    return this.blocks[Math.floor(feature / BLOCK)]![(feature % BLOCK) * FIELDS + field]!;
+    return this.blocks[feature >>> BLOCK_BITS]![(feature & (BLOCK - 1)) * FIELDS + field]!;
   }
 
   /** The box of all; `null` without features. */
@@ -97,13 +98,18 @@ export function hilbert(x: number, y: number): number {
 
 /** Stable radix sort, two digits of 16 bits. @returns the places of the keys in rising order */
 export function orderByKey(keys: Uint32Array): Uint32Array {
-  let order = Uint32Array.from(keys, (_, i) => i);
-  let next = new Uint32Array(keys.length);
+  const { length } = keys;
+  let order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = i;
+  let next = new Uint32Array(length);
   for (const shift of [0, 16]) {
     const starts = new Uint32Array(65537);
-    for (const key of keys) starts[((key >>> shift) & 65535) + 1]!++;
+    for (let i = 0; i < length; i++) starts[((keys[i]! >>> shift) & 65535) + 1]!++;
     for (let digit = 1; digit < 65536; digit++) starts[digit]! += starts[digit - 1]!;
-    for (const i of order) next[starts[(keys[i]! >>> shift) & 65535]!++] = i;
+    for (let k = 0; k < length; k++) {
+      const i = order[k]!;
+      next[starts[(keys[i]! >>> shift) & 65535]!++] = i;
+    }
     [order, next] = [next, order];
   }
   return order;

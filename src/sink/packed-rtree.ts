@@ -21,21 +21,33 @@ export function levelSizes(count: number, nodeSize: number): number[] {
 export function packBoxes(boxes: FeatureBoxes, order: Uint32Array, nodeSize: number): Float64Array[] {
   const levels: Float64Array[] = [];
   let childCount = order.length;
-  let child = (i: number, field: number) => boxes.get(order[i]!, field);
+  let children: Float64Array | null = null;
   for (const size of levelSizes(order.length, nodeSize).slice(1)) {
     const level = new Float64Array(4 * size);
     for (let i = 0; i < size; i++) {
+      let minX = Number.POSITIVE_INFINITY;
+      let minY = Number.POSITIVE_INFINITY;
+      let maxX = Number.NEGATIVE_INFINITY;
+      let maxY = Number.NEGATIVE_INFINITY;
       const last = Math.min((i + 1) * nodeSize, childCount);
-      for (let field = 0; field < 4; field++) {
-        const pick = field < 2 ? Math.min : Math.max;
-        let value = child(i * nodeSize, field);
-        for (let c = i * nodeSize + 1; c < last; c++) value = pick(value, child(c, field));
-        level[4 * i + field] = value;
+      for (let c = i * nodeSize; c < last; c++) {
+        const west = children === null ? boxes.get(order[c]!, 0) : children[4 * c]!;
+        const south = children === null ? boxes.get(order[c]!, 1) : children[4 * c + 1]!;
+        const east = children === null ? boxes.get(order[c]!, 2) : children[4 * c + 2]!;
+        const north = children === null ? boxes.get(order[c]!, 3) : children[4 * c + 3]!;
+        if (west < minX) minX = west;
+        if (south < minY) minY = south;
+        if (east > maxX) maxX = east;
+        if (north > maxY) maxY = north;
       }
+      level[4 * i] = minX;
+      level[4 * i + 1] = minY;
+      level[4 * i + 2] = maxX;
+      level[4 * i + 3] = maxY;
     }
     levels.push(level);
     childCount = size;
-    child = (i, field) => level[4 * i + field]!;
+    children = level;
   }
   return levels;
 }
@@ -44,14 +56,16 @@ export function packBoxes(boxes: FeatureBoxes, order: Uint32Array, nodeSize: num
  * FlatGeobuf's index: a packed Hilbert R-tree, root first. An inner node holds the number of its first child, a leaf
  * where its feature begins behind the index.
  * @param sizeOf bytes of a feature
+ * @param settle gives a promise to wait for if too many bytes are on their way
  */
-export function writePackedRtree(
+export async function writePackedRtree(
   out: ByteChunks,
   boxes: FeatureBoxes,
   order: Uint32Array,
   nodeSize: number,
   sizeOf: (feature: number) => number,
-): void {
+  settle: () => Promise<void> | undefined,
+): Promise<void> {
   const levels = packBoxes(boxes, order, nodeSize);
   let firstOfLevel = 0;
   for (let l = levels.length - 1; l >= 0; l--) {
@@ -68,12 +82,15 @@ export function writePackedRtree(
     firstOfLevel = firstChild;
   }
   let offset = 0;
-  for (const feature of order) {
+  for (let i = 0; i < order.length; i++) {
+    const feature = order[i]!;
     const at = out.reserve(NODE_BYTES);
     for (let field = 0; field < 4; field++) {
       out.view.setFloat64(at + 8 * field, boxes.get(feature, field), true);
     }
     putUint64(out.view, at + 32, offset);
     offset += sizeOf(feature);
+    const busy = settle();
+    if (busy !== undefined) await busy;
   }
 }

@@ -1,62 +1,68 @@
-import { rmdir, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import type { Database, Statement } from 'node-sqlite3-wasm';
-import { SourceError } from '../core/errors.ts';
+import { setFlagsFromString } from 'node:v8';
+import type { Database } from 'node-sqlite3-wasm';
+import { isFrustumError, SourceError } from '../core/errors.ts';
 import { writeError } from '../io/atomic-file.ts';
+import { PAGE_BYTES } from './sqlite-pages.ts';
 
-/** A database under way. */
+/** A database that is being changed. */
 export interface NewDatabase {
   exec(sql: string): void;
   run(sql: string, values: (string | number | null)[]): void;
-  prepare(sql: string): Statement;
-  /**
-   * Closes the file, whatever state it is in; may be called again. SQLite itself keeps a file open as long as there is a
-   * statement, which a failure may have left.
-   */
-  close(): void;
+  /** Number of a table's first page. */
+  rootPage(table: string): number;
+  /** Pages of the file. */
+  pageCount(): number;
 }
 
 /**
- * Opens a database that nobody else knows of yet, to fill it in one transaction. There is no journal and nothing is
- * synced: whoever owns the file throws it away if anything fails.
+ * Changes a database that nobody else knows of yet, in one transaction and at a stretch. There is no journal and nothing is
+ * synced: whoever owns the file throws it away if anything fails. The file is closed again in any case.
  */
-export async function openNewDatabase(path: string): Promise<NewDatabase> {
-  // A CommonJS module: its names are on the default export.
-  const { default: sqlite } = (await import('node-sqlite3-wasm')) as unknown as {
-    default: { Database: new (path: string) => Database };
-  };
-  const db = new sqlite.Database(path);
-  for (const setting of ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']) {
-    db.all(`PRAGMA ${setting}`);
+export function changeDatabase<T>(path: string, work: (db: NewDatabase) => T): T {
+  const { Database } = loadSqlite();
+  const db = new Database(path);
+  try {
+    for (const setting of ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']) {
+      db.all(`PRAGMA ${setting}`);
+    }
+    db.exec(`PRAGMA page_size = ${PAGE_BYTES}; BEGIN EXCLUSIVE`);
+    const number = (sql: string, values: string[] = []) =>
+      Object.values(db.get(sql, values) as Record<string, number>)[0]!;
+    const result = work({
+      exec: (sql) => db.exec(sql),
+      run: (sql, values) => void db.run(sql, values),
+      rootPage: (table) => number('SELECT rootpage FROM sqlite_master WHERE name = ?', [table]),
+      pageCount: () => number('PRAGMA page_count'),
+    });
+    db.exec('COMMIT');
+    return result;
+  } finally {
+    db.close();
   }
-  db.exec('PRAGMA page_size = 16384; PRAGMA cache_size = -8192; BEGIN EXCLUSIVE');
-  // The lock is a folder beside the file, which a killed process would leave behind; the name is ours alone.
-  await rmdir(`${path}.lock`).catch(() => undefined);
-  const statements = new Set<Statement>();
-  return {
-    exec: (sql) => db.exec(sql),
-    run: (sql, values) => void db.run(sql, values),
-    prepare(sql) {
-      const statement = db.prepare(sql);
-      statements.add(statement);
-      return statement;
-    },
-    close() {
-      for (const statement of statements) {
-        try {
-          if (!statement.isFinalized) statement.finalize();
-        } catch {
-          // It tells once more of what failed when it ran.
-        }
-      }
-      statements.clear();
-      if (db.isOpen) db.close();
-    },
-  };
+}
+
+/**
+ * Loads SQLite without V8's optimizing compiler for it: most of SQLite is one function, which is found hot after a dozen
+ * steps, and to optimize it takes longer than all that is done with it here, and 30 MB. The flags hold for WebAssembly that is
+ * made while they are set, and nothing else can be: this is one step of the event loop.
+ */
+function loadSqlite(): { Database: new (path: string) => Database } {
+  setFlagsFromString('--liftoff-only');
+  setFlagsFromString('--no-wasm-dynamic-tiering');
+  try {
+    return createRequire(import.meta.url)('node-sqlite3-wasm');
+  } finally {
+    setFlagsFromString('--no-liftoff-only');
+    setFlagsFromString('--wasm-dynamic-tiering');
+  }
 }
 
 /** What SQLite says is "disk I/O error" or "database or disk is full" whatever the reason: this looks for it. */
 export async function sqliteError(path: string, cause: unknown): Promise<Error> {
+  if (isFrustumError(cause)) return cause;
   const text = cause instanceof Error ? cause.message : String(cause);
   if (!/disk|full|I\/O/i.test(text)) return writeError(path, cause);
   const space = await statfs(dirname(path)).catch(() => null);

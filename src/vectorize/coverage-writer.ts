@@ -48,12 +48,7 @@ export function createCoverageWriter(options: {
   const spaces = [...new Map(sinks.map(({ space }) => [spaceKey(space), space])).values()];
   if (spaces.length === 0) spaces.push(coverageSpace(grid));
   const sinksOf = spaces.map((space) => sinks.filter((sink) => spaceKey(sink.space) === spaceKey(space)));
-  const give = async (feature: CoverageFeature, space: number) => {
-    for (const sink of sinksOf[space]!) {
-      const busy = sink.write(feature);
-      if (busy !== undefined) await busy;
-    }
-  };
+  const give = (feature: CoverageFeature, space: number) => giveTo(sinksOf[space]!, 0, feature);
   const drawers = sinks.filter((sink) => sink.writeRows !== undefined);
   const draw =
     drawers.length === 0
@@ -80,12 +75,28 @@ export function createCoverageWriter(options: {
   };
 }
 
+/**
+ * Gives a feature to the sinks from number `from` on, one after the other.
+ * @returns a promise only if one of them wants to be waited for: waiting for nothing takes longer than a small feature does
+ */
+function giveTo(
+  sinks: readonly VectorSink[],
+  from: number,
+  feature: CoverageFeature,
+): Promise<void> | undefined {
+  for (let i = from; i < sinks.length; i++) {
+    const busy = sinks[i]!.write(feature);
+    if (busy !== undefined) return busy.then(() => giveTo(sinks, i + 1, feature));
+  }
+  return undefined;
+}
+
 interface Trace {
   readonly grid: Grid;
   readonly classes: readonly LandCoverClass[];
   readonly spaces: readonly CoverageSpace[];
   readonly withConfidence: boolean;
-  readonly give: (feature: CoverageFeature, space: number) => Promise<void>;
+  readonly give: (feature: CoverageFeature, space: number) => Promise<void> | undefined;
   /** Hands class rows to the sinks that take them; `null` if none does. */
   readonly draw: ((rows: Uint8Array, rowCount: number) => void) | null;
 }
@@ -99,19 +110,26 @@ function stream({
   give,
   draw,
 }: Trace): Pick<CoverageWriter, 'writeRows' | 'finish'> {
-  let ready: [CoverageFeature, number][] = [];
-  const onFeature = (feature: CoverageFeature, space: number) => void ready.push([feature, space]);
+  // Features go straight to the sinks; only behind one that a sink is busy with do they wait for the slice's end.
+  let busy: Promise<void> | undefined;
+  let waiting: [CoverageFeature, number][] = [];
+  const onFeature = (feature: CoverageFeature, space: number) => {
+    if (busy === undefined) busy = give(feature, space);
+    else waiting.push([feature, space]);
+  };
   const tracer = createCoverageTracer({ grid, classes, spaces, onFeature });
   const drain = async () => {
-    for (const [feature, space] of ready) await give(feature, space);
-    ready = [];
+    await busy;
+    for (const [feature, space] of waiting) await give(feature, space);
+    waiting = [];
+    busy = undefined;
   };
   return {
     async writeRows(rows) {
       for (const slice of sliceRows(rows, grid.width)) {
         draw?.(slice.classes, slice.rowCount);
         tracer.pushRows(slice.classes, withConfidence ? slice.confidence : null, slice.rowCount);
-        await drain();
+        if (busy !== undefined) await drain();
       }
     },
     async finish() {
@@ -159,7 +177,10 @@ function generalise(
       let count = 0;
       for (const features of coverage.features()) {
         if (count++ % TURN === 0) await letOthersRun();
-        for (let space = 0; space < features.length; space++) await give(features[space]!, space);
+        for (let space = 0; space < features.length; space++) {
+          const busy = give(features[space]!, space);
+          if (busy !== undefined) await busy;
+        }
       }
       await letOthersRun();
       return coverage.summary();

@@ -1,8 +1,10 @@
+import type { Affine } from '../core/affine.ts';
 import type { CoverageGeometry } from '../core/coverage.ts';
 import type { Crs } from '../core/crs.ts';
 import { UnsupportedError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import { createPixelPlacer } from '../core/place-pixels.ts';
+import { CoordinateSlab } from './coordinate-slab.ts';
 import { createDensifier } from './densify.ts';
 import type { Face } from './face.ts';
 import { grow } from './grow.ts';
@@ -10,7 +12,7 @@ import { createProjector, isSameCrs } from './reproject.ts';
 
 /** How faces become geometries in pixels: x = column, y = -row. */
 export function createPixelShaper(scale: number): (face: Face) => CoverageGeometry {
-  return createPlaneShaper({ scale, step: 0, mirrored: false, locate: (column, row) => [column, 0 - row] });
+  return createAffineShaper({ a: 1, b: 0, c: 0, d: 0, e: -1, f: 0 }, scale, false);
 }
 
 /**
@@ -40,9 +42,14 @@ export function createProjectedShaper(
       { feature: `pixels outside the domain of ${target.name}`, hint: 'choose another CRS for the polygons' },
     );
   };
-  const affine = grid.transform !== null && isSameCrs(crs, target);
-  const step = affine ? 0 : straightStep(grid, find);
-  return createPlaneShaper({ scale, step, mirrored: isMirrored(grid, find), locate });
+  const mirrored = isMirrored(grid, find);
+  const { transform } = grid;
+  if (transform !== null && isSameCrs(crs, target)) {
+    if (Object.values(transform).every(Number.isFinite))
+      return createAffineShaper(transform, scale, mirrored);
+    return createPlaneShaper({ scale, step: 0, mirrored, locate });
+  }
+  return createPlaneShaper({ scale, step: straightStep(grid, find), mirrored, locate });
 }
 
 type Locate = (column: number, row: number) => readonly [x: number, y: number];
@@ -96,6 +103,42 @@ function isMirrored({ width, height }: Grid, locate: Locate): boolean {
     if (Number.isFinite(turn) && turn !== 0) return turn > 0;
   }
   return false;
+}
+
+/** Where the polygons of most features end. */
+const ONE: readonly number[] = [1];
+
+/** Corners where an affine transform has them: most features by far, so nothing but the arithmetic is done for a point. */
+function createAffineShaper(
+  { a, b, c, d, e, f }: Affine,
+  scale: number,
+  mirrored: boolean,
+): (face: Face) => CoverageGeometry {
+  const slab = new CoordinateSlab();
+  return ({ points, ringCount, ringEnds }) => {
+    const coordinates = slab.take(2 * (ringEnds[ringCount - 1]! + ringCount));
+    const ends = new Array<number>(ringCount);
+    let at = 0;
+    for (let r = 0, from = 0; r < ringCount; r++) {
+      const to = ringEnds[r]!;
+      const start = at;
+      for (let i = 2 * from; i < 2 * to; i += 2) {
+        // Mirrored: the first point stays the first, the others follow from the last on.
+        const k = mirrored && i > 2 * from ? 2 * (from + to) - i : i;
+        const column = points[k]! / scale;
+        const row = points[k + 1]! / scale;
+        coordinates[at] = a * column + b * row + c;
+        coordinates[at + 1] = d * column + e * row + f;
+        at += 2;
+      }
+      coordinates[at] = coordinates[start]!;
+      coordinates[at + 1] = coordinates[start + 1]!;
+      at += 2;
+      ends[r] = at / 2;
+      from = to;
+    }
+    return { coordinates, ringEnds: ends, polygonEnds: ringCount === 1 ? ONE : [ringCount] };
+  };
 }
 
 function createPlaneShaper(options: {

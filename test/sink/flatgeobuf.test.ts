@@ -20,13 +20,12 @@ import {
 } from '../support/coverage-features.ts';
 import { needTool } from '../support/need-tool.ts';
 import { readWithOgr } from '../support/ogr.ts';
+import { WGS84, writeLayer } from './layers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'frustum-fgb-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 // The reading library tells each step of its search.
 vi.spyOn(console, 'debug').mockImplementation(() => undefined);
-
-const WGS84: CoverageSpace = { kind: 'wgs84' };
 
 async function write(
   name: string,
@@ -35,10 +34,8 @@ async function write(
 ): Promise<string> {
   const path = join(folder, name);
   const sink = await openFlatGeobufSink({ path, space, classes: CLASSES, metadata: { model: 'm-1' } });
-  for (const feature of features) await sink.write(feature);
-  await sink.close();
   expect(sink.path).toBe(path);
-  return path;
+  return await writeLayer(sink, features);
 }
 
 interface Read {

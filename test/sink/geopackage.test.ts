@@ -22,22 +22,11 @@ import {
 } from '../support/coverage-features.ts';
 import { needTool } from '../support/need-tool.ts';
 import { readWithOgr } from '../support/ogr.ts';
+import { UTM, WGS84, writeLayer } from './layers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'frustum-gpkg-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const WGS84: CoverageSpace = { kind: 'wgs84' };
-const UTM: CoverageSpace = {
-  kind: 'crs',
-  crs: {
-    kind: 'projected',
-    epsg: 32633,
-    name: 'WGS 84 / UTM zone 33N',
-    proj4: '+proj=utm +zone=33 +datum=WGS84 +units=m',
-    metresPerUnit: 1,
-    geoKeys: null,
-  },
-};
 const CUSTOM: CoverageSpace = {
   kind: 'crs',
   crs: {
@@ -65,10 +54,8 @@ async function write(
     metadata: { model: 'm-1' },
     ...(styled && { classes: CLASSES }),
   });
-  for (const feature of features) await sink.write(feature);
-  await sink.close();
   expect(sink.path).toBe(path);
-  return path;
+  return await writeLayer(sink, features);
 }
 
 /** Asks a file with the SQLite of the system's Python, which is another build than the one that wrote it. */

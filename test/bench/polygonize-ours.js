@@ -1,19 +1,22 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { coverageSpace } from '../../src/core/coverage.ts';
-import { openVectorSink } from '../../src/sink/vector-formats.ts';
-import { createCoverageWriter } from '../../src/vectorize/coverage-writer.ts';
-import { createFaceTracer } from '../../src/vectorize/trace-faces.ts';
+import { coverageSpace } from '../../dist/core/coverage.js';
+import { openVectorSink } from '../../dist/sink/vector-formats.js';
+import { createCoverageWriter } from '../../dist/vectorize/coverage-writer.js';
+import { createFaceTracer } from '../../dist/vectorize/trace-faces.js';
 
 /**
- * One run of Frustum in a process of its own: `RASTER WIDTH HEIGHT [OUTPUT]`, counting only or into a file,
- * in the format of its ending. Prints what it counted and took as JSON.
+ * One run of Frustum in a process of its own: `RASTER WIDTH HEIGHT [OUTPUT]`, counting only or into a file, in the format of
+ * its ending. Prints what it counted and took as JSON.
+ *
+ * Plain JavaScript over the built library (`npm run build`), as it is installed: a TypeScript loader in the process would
+ * count as memory.
  */
 const [raster, w, h, output] = process.argv.slice(2);
 const [width, height] = [Number(w), Number(h)];
 const ROWS = 64;
 
-async function run(): Promise<{ polygons: number; points: number }> {
-  const file = openSync(raster!, 'r');
+async function run() {
+  const file = openSync(raster, 'r');
   const block = new Uint8Array(ROWS * width);
   let polygons = 0;
   let points = 0;
@@ -21,7 +24,7 @@ async function run(): Promise<{ polygons: number; points: number }> {
     if (output === undefined) {
       const tracer = createFaceTracer(width, (face) => {
         polygons++;
-        points += face.ringEnds[face.ringCount - 1]! + face.ringCount;
+        points += face.ringEnds[face.ringCount - 1] + face.ringCount;
       });
       for (let y = 0; y < height; y += ROWS) {
         const rows = Math.min(ROWS, height - y);
