@@ -1,20 +1,16 @@
 import { type Command, Option } from 'commander';
-import { ConfigError } from '../core/errors.ts';
 import type { JobPlan } from '../job/plan-schema.ts';
 import type { Submission } from '../job/submission.ts';
-import { type SlurmOptions, SUBMIT_ENGINES } from '../job/submit-plan.ts';
+import { SUBMIT_ENGINES } from '../job/submit-plan.ts';
 import { sourceFlagsOf } from './plan-file.ts';
 import { type SourceFlags, sourceOptionsOf } from './source-options.ts';
-import { parsePositive, type VerbContext } from './verb.ts';
+import type { VerbContext } from './verb.ts';
 
 /** Flags of verbs that may hand work to a scheduler. */
 export interface EngineFlags {
   engine?: 'local' | Submission['engine'];
   partial?: true;
   again?: true;
-  sbatch?: string[];
-  mergeSbatch?: string[];
-  arrayLimit?: number;
 }
 
 /**
@@ -30,37 +26,7 @@ export function addEngineFlags(command: Command, local: boolean): Command {
   ).choices([...(local ? ['local'] : []), ...SUBMIT_ENGINES]);
   return command
     .addOption(local ? engine.default('local') : engine)
-    .option('--again', 'with a scheduler: also while jobs of the same plan are under way')
-    .option(
-      '--sbatch <options...>',
-      'with slurm: options of sbatch for all jobs, e.g. --sbatch=--partition=gpu',
-    )
-    .option('--merge-sbatch <options...>', 'with slurm: further ones for the merge')
-    .option('--array-limit <n>', 'with slurm: so many shards at once at most', parsePositive);
-}
-
-/**
- * What the flags say that only Slurm takes.
- * @param attempts at a shard, where the verb has a flag for it
- * @throws ConfigError for flags of another engine
- */
-export function slurmOptionsOf(
-  { engine, sbatch, mergeSbatch, arrayLimit }: EngineFlags,
-  attempts: number | undefined,
-): SlurmOptions | undefined {
-  const options = {
-    ...(sbatch && { sbatch }),
-    ...(mergeSbatch && { mergeSbatch }),
-    ...(arrayLimit !== undefined && { limit: arrayLimit }),
-    ...(attempts !== undefined && { attempts }),
-  };
-  if (engine === 'slurm') return options;
-  const [given] = Object.keys(options);
-  if (given === undefined) return undefined;
-  throw new ConfigError(
-    `--sbatch, --merge-sbatch, --array-limit and --attempts are not of --engine ${engine}: its queue and its job definition say how many shards run at once, and how often one is tried`,
-    { pointer: '--engine', value: engine },
-  );
+    .option('--again', 'with a scheduler: also while jobs of the same plan are under way');
 }
 
 /** Hands what is open of a plan to the engine that the flags name, and says what became of it. */
@@ -69,9 +35,7 @@ export async function submitByFlags(
   plan: JobPlan,
   planUrl: string,
   { reporter, signal, print }: VerbContext,
-  attempts?: number,
 ): Promise<void> {
-  const slurm = slurmOptionsOf(flags, attempts);
   const { submitPlan } = await import('../job/submit-plan.ts');
   const submission = await submitPlan({
     engine: flags.engine,
@@ -81,7 +45,6 @@ export async function submitByFlags(
     ...sourceOptionsOf(flags),
     ...(flags.partial && { partial: true }),
     ...(flags.again && { again: true }),
-    ...(slurm && { slurm }),
     onWarning: (message) => reporter.warn(message),
     signal,
   });

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigError, SourceError } from '../core/errors.ts';
 import type { RunLocalReport } from '../job/run-local.ts';
-import { addEngineFlags, type EngineFlags, slurmOptionsOf, submitByFlags } from './engine-flags.ts';
+import { addEngineFlags, type EngineFlags, submitByFlags } from './engine-flags.ts';
 import { mergeProgress, tellScene } from './merge.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf, sourceFlagsOf } from './plan-file.ts';
 import type { Progress } from './reporter.ts';
@@ -60,16 +60,15 @@ function addRunFlags(command: Command, context: VerbContext, lines: readonly str
       const plan = await readPlanOf(flags, signal);
       const planUrl = splitPlanUrl(flags.plan).url;
       if (engine !== 'local') {
-        if (workers !== undefined) {
+        if (workers !== undefined || attempts !== undefined) {
           throw new ConfigError(
-            `--workers is of --engine local; how many shards of ${engine} run at once is its own business`,
-            { pointer: '--workers', value: workers },
+            `--workers and --attempts are of --engine local; how many shards of ${engine} run at once, and how often one is tried, is its queue's and its job definition's`,
+            { pointer: '--engine', value: engine },
           );
         }
-        await submitByFlags({ ...flags, engine }, plan, planUrl, context, attempts);
+        await submitByFlags({ ...flags, engine }, plan, planUrl, context);
         return;
       }
-      slurmOptionsOf({ ...flags, engine }, undefined);
       const { runLocal } = await import('../job/run-local.ts');
       const progress: Progress = reporter.startProgress('mapping', plan.shardCount, 'shards');
       const report = await runLocal(

@@ -1,6 +1,5 @@
 import { ConfigError } from '../core/errors.ts';
 import type { SourceOptions } from '../io/source-options.ts';
-import type { SubmitToSlurmOptions } from './engine-slurm.ts';
 import { type JobStatus, openShards, readJobStatus } from './job-status.ts';
 import { openObjectStore } from './object-store.ts';
 import type { JobPlan } from './plan-schema.ts';
@@ -16,13 +15,10 @@ interface Engine {
   readStanding?(submission: Submission, shards: readonly number[]): Promise<SubmissionStanding>;
 }
 
-/** What only Slurm takes. */
-export type SlurmOptions = Pick<SubmitToSlurmOptions, 'limit' | 'attempts' | 'sbatch' | 'mergeSbatch'>;
-
 type EngineName = Submission['engine'];
 
 /** Engines by name; each is loaded when it is used. */
-const ENGINES: Readonly<Record<EngineName, (slurm?: SlurmOptions) => Promise<Engine>>> = {
+const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
   'aws-batch': async () => {
     const { submitToBatch } = await import('./engine-batch.ts');
     const { findLiveBatchJobs, readBatchStanding } = await import('./engine-batch-jobs.ts');
@@ -30,14 +26,6 @@ const ENGINES: Readonly<Record<EngineName, (slurm?: SlurmOptions) => Promise<Eng
       readStanding: readBatchStanding,
       submit: (options) => submitToBatch({ ...options, env: process.env }),
       findLive: findLiveBatchJobs,
-    };
-  },
-  slurm: async (slurm) => {
-    const { submitToSlurm } = await import('./engine-slurm.ts');
-    const { findLiveSlurmJobs } = await import('./engine-slurm-jobs.ts');
-    return {
-      submit: (options) => submitToSlurm({ ...options, ...slurm }),
-      findLive: findLiveSlurmJobs,
     };
   },
 };
@@ -49,7 +37,6 @@ export interface SubmitPlanOptions extends Omit<SubmitOptions, 'shards' | 'onJob
   readonly engine: EngineName;
   /** Submits although jobs of an earlier submission of this plan are under way. */
   readonly again?: boolean;
-  readonly slurm?: SlurmOptions;
   readonly source?: SourceOptions;
 }
 
@@ -70,7 +57,7 @@ export async function submitPlan(options: SubmitPlanOptions): Promise<Submission
   }
   const status = await readJobStatus(plan, source, signal);
   if (isDone(status)) return null;
-  const engine = await load(options.slurm);
+  const engine = await load();
   const store = await openObjectStore(plan.to, source);
   if (!options.again) await refuseTwice(plan, await readSubmissions(store, plan.id, source));
   const record = await keepSubmission(store, plan.id);
@@ -99,7 +86,7 @@ function isDone({ scenes }: JobStatus): boolean {
 /** @throws ConfigError naming the jobs that would do the same work */
 async function refuseTwice(plan: JobPlan, submissions: readonly Submission[]): Promise<void> {
   for (const submission of submissions) {
-    const engine = await ENGINES[submission.engine]();
+    const engine = await ENGINES[submission.engine]?.();
     const live = (await engine?.findLive?.(submission)) ?? [];
     if (live.length === 0) continue;
     const cut = submission.jobs.some(({ part }) => part === 'merge')
@@ -124,7 +111,7 @@ export async function readSubmissionStanding(
 ): Promise<SubmissionStanding | null> {
   const submission = (await readSubmissions(await openObjectStore(plan.to, source), plan.id, source)).at(-1);
   if (submission === undefined) return null;
-  const engine = await ENGINES[submission.engine]();
+  const engine = await ENGINES[submission.engine]?.();
   const troubled = status.scenes.flatMap(({ shards }) =>
     shards
       .filter(({ standing }) => standing === 'failed' || standing === 'stopped')

@@ -294,37 +294,6 @@ esac`,
     await cluster.ask('scancel', ...idsOf(plain));
   }, 60_000);
 
-  it('is chosen on the command line; a plan whose jobs wait or run is not handed over twice unawares', async () => {
-    const { planUrl } = await planned(2);
-    const submit = ['run', '--plan', planUrl, '--engine', 'slurm', '--sbatch=--hold'];
-    const idsIn = (stdout: string) =>
-      [...stdout.matchAll(/^slurm +(?:2 shards|merge) +(\d+) /gm)].map(([, id]) => id!);
-    const first = await runFrustum(...submit, '--array-limit', '2');
-    const ids = idsIn(first.stdout);
-    expect([first.status, ids.length]).toEqual([0, 2]);
-    expect(await queued()).toContain(`${ids[0]}_[0-1%2]`);
-
-    const twice = await runFrustum(...submit);
-    expect(twice.failure).toMatchObject({
-      tag: 'ConfigError',
-      message: expect.stringContaining(ids.join(', ')),
-    });
-    const again = await runFrustum(...submit, '--again', '--attempts', '2');
-    expect(idsIn(again.stdout)).toHaveLength(2);
-    await cluster.ask('scancel', ...ids, ...idsIn(again.stdout));
-    await cluster.untilEnded(ids, 20_000);
-    await cluster.untilEnded(idsIn(again.stdout), 20_000);
-
-    const third = await runFrustum(...submit);
-    expect(idsIn(third.stdout)).toHaveLength(2);
-    await cluster.ask('scancel', ...idsIn(third.stdout));
-    const local = await runFrustum('run', '--plan', planUrl, '--array-limit', '2');
-    expect(local).toMatchObject({
-      status: 2,
-      failure: { message: expect.stringContaining('--engine local') },
-    });
-  }, 120_000);
-
   describe('that does not take the work', () => {
     let options: SubmitToSlurmOptions;
     beforeAll(async () => {
