@@ -57,8 +57,11 @@ export async function main(): Promise<void> {
   ignoreClosedPipes();
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
-    // A second Ctrl-C means now.
-    if (stop.signal.aborted) process.exit(EXIT.tryAgain);
+    if (stop.signal.aborted) {
+      // A second Ctrl-C means now; a scheduler may well send SIGTERM twice.
+      if (signal === 'SIGINT') process.exit(EXIT.tryAgain);
+      return;
+    }
     stop.abort();
     process.stderr.write(`\nfrustum: ${signal}: stopping; nothing half-written will stay\n`);
   };

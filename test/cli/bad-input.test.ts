@@ -350,4 +350,16 @@ describe('segment, disturbed', () => {
       expect(() => process.kill(child, 0)).toThrow();
     },
   );
+
+  it('a second SIGTERM, as schedulers send it, does not cut the stop short', async () => {
+    const out = join(dir, 'out-told-twice');
+    const { run } = await startLongRun(out);
+    run.process.stderr!.on('data', (text: string) => {
+      if (text.includes('SIGTERM: stopping')) run.process.kill('SIGTERM');
+    });
+    run.process.kill('SIGTERM');
+    const result = await run.result;
+    expect(result).toMatchObject({ status: 75, failure: { tag: 'AbortedError' } });
+    expect(await readdir(out)).toEqual([]);
+  });
 });

@@ -6,16 +6,22 @@ const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = {
     'from osgeo import gdal; import osgeo_utils.samples.validate_cloud_optimized_geotiff',
   ],
   'qgis-python': ['-c', 'import qgis.core'],
+  slurm: [
+    ...['--pid', '--fork', '--mount-proc', 'sh', '-c'],
+    'PATH=$PATH:/usr/sbin; slurmctld -V && slurmd -V && munged -V && command -v sbatch && command -v setpriv',
+  ],
 };
 const COMMANDS: Readonly<Record<string, string>> = {
   'gdal-python': '/usr/bin/python3',
   'qgis-python': '/usr/bin/python3',
+  slurm: 'unshare',
 };
 
 /**
  * Whether an outside tool is there, for `describe.skipIf(!needTool('gdalinfo'))`. Says so when a suite is left out, and
  * throws instead of leaving it out when `FRUSTUM_TEST_ALL=1`. `name` is a command, or `gdal-python` and
- * `qgis-python` for the Python modules of GDAL and QGIS in the system's Python.
+ * `qgis-python` for the Python modules of GDAL and QGIS in the system's Python, or `slurm` for a cluster of one's own,
+ * which needs root.
  */
 export function needTool(name: string): boolean {
   try {
