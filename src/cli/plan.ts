@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { JobPlan } from '../job/plan-schema.ts';
 import type { Submission } from '../job/submission.ts';
-import { addEngineFlags, type EngineFlags, submitByFlags } from './engine-flags.ts';
+import { addEngineFlags, type EngineFlags, slurmOf, submitByFlags } from './engine-flags.ts';
 import { tellMetrics } from './job-metrics.ts';
 import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
@@ -10,7 +10,7 @@ import { formatDuration } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
 import { examples, parsePositive, parseRate, type VerbContext } from './verb.ts';
 
-interface JobFlags extends MappingFlags, Pick<EngineFlags, 'again'> {
+interface JobFlags extends MappingFlags, Omit<EngineFlags, 'engine' | 'partial'> {
   engine?: Submission['engine'];
   out: string;
   to?: string;
@@ -68,6 +68,7 @@ export function addPlan(program: Command, context: VerbContext): void {
       const { listScenes } = await import('../job/list-scenes.ts');
       const { readPrices } = await import('../job/prices.ts');
       const { writePlan } = await import('../job/write-plan.ts');
+      slurmOf(flags);
       const { source } = sourceOptionsOf(flags);
       const reading = { ...source, signal };
       if (flags.shardMinutes !== undefined && flags.shardsPerScene !== undefined) {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigError, SourceError } from '../core/errors.ts';
 import type { RunLocalReport } from '../job/run-local.ts';
-import { addEngineFlags, type EngineFlags, submitByFlags } from './engine-flags.ts';
+import { addEngineFlags, type EngineFlags, slurmOf, submitByFlags } from './engine-flags.ts';
 import { mergeProgress, tellScene } from './merge.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf, sourceFlagsOf } from './plan-file.ts';
 import type { Progress } from './reporter.ts';
@@ -11,7 +11,6 @@ import { examples, parsePositive, type VerbContext } from './verb.ts';
 
 interface RunFlags extends PlanFlags, EngineFlags {
   workers?: number;
-  attempts?: number;
 }
 
 export function addRun(program: Command, context: VerbContext): void {
@@ -36,6 +35,7 @@ export function addRetry(program: Command, context: VerbContext): void {
   addRunFlags(command, context, [
     'retry --plan out/plan.json',
     'retry --plan s3://bucket/maps/plans/1f2e3d4c5b6a.json --engine aws-batch',
+    'retry --plan out/plan.json --engine slurm --sbatch "--partition=gpu --time=2:00:00"',
   ]);
 }
 
@@ -47,11 +47,6 @@ function addRunFlags(command: Command, context: VerbContext, lines: readonly str
       'shards at once (default: as many as have the threads that the plan gives each)',
       parsePositive,
     )
-    .option(
-      '--attempts <n>',
-      'attempts at a shard that was killed or asked to try again (default: 3)',
-      parsePositive,
-    )
     .option('--partial', 'also merge scenes of which shards failed; their results are marked')
     .addHelpText('after', examples(...lines))
     .action(async (flags: RunFlags) => {
@@ -60,15 +55,16 @@ function addRunFlags(command: Command, context: VerbContext, lines: readonly str
       const plan = await readPlanOf(flags, signal);
       const planUrl = splitPlanUrl(flags.plan).url;
       if (engine !== 'local') {
-        if (workers !== undefined || attempts !== undefined) {
+        if (workers !== undefined) {
           throw new ConfigError(
-            `--workers and --attempts are of --engine local; how many shards of ${engine} run at once, and how often one is tried, is its queue's and its job definition's`,
-            { pointer: '--engine', value: engine },
+            `--workers is of --engine local; how many shards of ${engine} run at once is the scheduler's`,
+            { pointer: '--workers', value: workers },
           );
         }
         await submitByFlags({ ...flags, engine }, plan, planUrl, context);
         return;
       }
+      slurmOf(flags);
       const { runLocal } = await import('../job/run-local.ts');
       const progress: Progress = reporter.startProgress('mapping', plan.shardCount, 'shards');
       const report = await runLocal(

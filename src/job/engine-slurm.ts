@@ -60,6 +60,10 @@ export async function submitToSlurm(options: SubmitToSlurmOptions): Promise<Subm
   // By a name of its own all of a submission can be cancelled, also what sbatch was killed over.
   const name = `frustum-${plan.id}-${randomBytes(4).toString('hex')}`;
   const jobs: SubmittedJob[] = [];
+  const keep = async (job: SubmittedJob) => {
+    jobs.push(job);
+    await options.onJob?.(job);
+  };
   const submit = async (args: readonly string[], script: string, what: string): Promise<string> => {
     const output = await runSlurmCommand('sbatch', ['--parsable', `--job-name=${name}`, ...COMMON, ...args], {
       what,
@@ -88,14 +92,20 @@ export async function submitToSlurm(options: SubmitToSlurmOptions): Promise<Subm
         shardScript(options, array),
         `the array of ${sayShards(array)}`,
       );
-      jobs.push({ part: 'shards', id, shards: array.shards, logs: join(logs.folder, `${id}_*.log`) });
+      await keep({ part: 'shards', id, shards: array.shards, logs: join(logs.folder, `${id}_*.log`) });
     }
     const id = await submit(
-      [...waitFor(jobs), `--output=${logs.pattern}/%j.log`, ...resourcesOf(plan), ...sbatch, ...mergeSbatch],
+      [
+        ...(jobs.length > 0 ? waitFor(jobs) : []),
+        `--output=${logs.pattern}/%j.log`,
+        ...resourcesOf(plan),
+        ...sbatch,
+        ...mergeSbatch,
+      ],
       mergeScript(options),
       'the merge',
     );
-    jobs.push({ part: 'merge', id, shards: [], logs: join(logs.folder, `${id}.log`) });
+    await keep({ part: 'merge', id, shards: [], logs: join(logs.folder, `${id}.log`) });
   } catch (error) {
     // After a refusal that was the first answer there is nothing to take back.
     const refused = error instanceof ConfigError;

@@ -1,5 +1,6 @@
 import { ConfigError } from '../core/errors.ts';
 import type { SourceOptions } from '../io/source-options.ts';
+import type { SubmitToSlurmOptions } from './engine-slurm.ts';
 import { type JobStatus, openShards, readJobStatus } from './job-status.ts';
 import { openObjectStore } from './object-store.ts';
 import type { JobPlan } from './plan-schema.ts';
@@ -8,17 +9,23 @@ import { keepSubmission, readSubmissions } from './submissions.ts';
 
 /** What hands work to a scheduler. */
 interface Engine {
-  submit(options: SubmitOptions): Promise<Submission>;
+  submit(options: SubmitOptions & { readonly slurm?: SlurmSettings }): Promise<Submission>;
   /** Ids of jobs of an earlier submission that are waiting or running. */
-  findLive?(submission: Submission): Promise<readonly string[]>;
+  findLive(submission: Submission): Promise<readonly string[]>;
   /** How a submission stands; `shards` are told of besides those whose job failed. */
-  readStanding?(submission: Submission, shards: readonly number[]): Promise<SubmissionStanding>;
+  readStanding(submission: Submission, shards: readonly number[]): Promise<SubmissionStanding>;
 }
 
 type EngineName = Submission['engine'];
 
+/** What only Slurm is told. */
+export type SlurmSettings = Pick<
+  SubmitToSlurmOptions,
+  'limit' | 'attempts' | 'sbatch' | 'mergeSbatch' | 'logsIn'
+>;
+
 /** Engines by name; each is loaded when it is used. */
-const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
+const ENGINES: Readonly<Record<EngineName, () => Promise<Engine>>> = {
   'aws-batch': async () => {
     const { submitToBatch } = await import('./engine-batch.ts');
     const { findLiveBatchJobs, readBatchStanding } = await import('./engine-batch-jobs.ts');
@@ -26,6 +33,15 @@ const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
       readStanding: readBatchStanding,
       submit: (options) => submitToBatch({ ...options, env: process.env }),
       findLive: findLiveBatchJobs,
+    };
+  },
+  slurm: async () => {
+    const { submitToSlurm } = await import('./engine-slurm.ts');
+    const { findLiveSlurmJobs, readSlurmStanding } = await import('./engine-slurm-jobs.ts');
+    return {
+      submit: ({ slurm, ...options }) => submitToSlurm({ ...options, ...slurm }),
+      findLive: findLiveSlurmJobs,
+      readStanding: readSlurmStanding,
     };
   },
 };
@@ -37,6 +53,7 @@ export interface SubmitPlanOptions extends Omit<SubmitOptions, 'shards' | 'onJob
   readonly engine: EngineName;
   /** Submits although jobs of an earlier submission of this plan are under way. */
   readonly again?: boolean;
+  readonly slurm?: SlurmSettings;
   readonly source?: SourceOptions;
 }
 
@@ -48,16 +65,9 @@ export interface SubmitPlanOptions extends Omit<SubmitOptions, 'shards' | 'onJob
  */
 export async function submitPlan(options: SubmitPlanOptions): Promise<Submission | null> {
   const { plan, engine: name, source, signal } = options;
-  const load = ENGINES[name];
-  if (load === undefined) {
-    throw new ConfigError(`--engine ${name}: expected one of ${SUBMIT_ENGINES.join(', ')}`, {
-      pointer: '--engine',
-      value: name,
-    });
-  }
   const status = await readJobStatus(plan, source, signal);
   if (isDone(status)) return null;
-  const engine = await load();
+  const engine = await ENGINES[name]();
   const store = await openObjectStore(plan.to, source);
   if (!options.again) await refuseTwice(plan, await readSubmissions(store, plan.id, source));
   const record = await keepSubmission(store, plan.id);
@@ -68,6 +78,7 @@ export async function submitPlan(options: SubmitPlanOptions): Promise<Submission
     shards: openShards(status),
     ...(options.partial && { partial: true }),
     ...(options.workerFlags && { workerFlags: options.workerFlags }),
+    ...(options.slurm && { slurm: options.slurm }),
     ...(options.onWarning && { onWarning: options.onWarning }),
     ...(signal && { signal }),
     onJob: async (job) => {
@@ -86,8 +97,8 @@ function isDone({ scenes }: JobStatus): boolean {
 /** @throws ConfigError naming the jobs that would do the same work */
 async function refuseTwice(plan: JobPlan, submissions: readonly Submission[]): Promise<void> {
   for (const submission of submissions) {
-    const engine = await ENGINES[submission.engine]?.();
-    const live = (await engine?.findLive?.(submission)) ?? [];
+    const engine = await ENGINES[submission.engine]();
+    const live = await engine.findLive(submission);
     if (live.length === 0) continue;
     const cut = submission.jobs.some(({ part }) => part === 'merge')
       ? ''
@@ -101,7 +112,7 @@ async function refuseTwice(plan: JobPlan, submissions: readonly Submission[]): P
 
 /**
  * How the newest submission of a plan stands, as its scheduler says.
- * @returns `null` if it was never submitted, or its scheduler is not asked
+ * @returns `null` if it was never submitted
  * @throws SourceError where the store or the scheduler does not answer
  */
 export async function readSubmissionStanding(
@@ -111,11 +122,11 @@ export async function readSubmissionStanding(
 ): Promise<SubmissionStanding | null> {
   const submission = (await readSubmissions(await openObjectStore(plan.to, source), plan.id, source)).at(-1);
   if (submission === undefined) return null;
-  const engine = await ENGINES[submission.engine]?.();
+  const engine = await ENGINES[submission.engine]();
   const troubled = status.scenes.flatMap(({ shards }) =>
     shards
       .filter(({ standing }) => standing === 'failed' || standing === 'stopped')
       .map(({ index }) => index),
   );
-  return (await engine?.readStanding?.(submission, troubled)) ?? null;
+  return engine.readStanding(submission, troubled);
 }
