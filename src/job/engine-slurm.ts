@@ -72,6 +72,10 @@ export async function submitToSlurm(options: SubmitToSlurmOptions): Promise<Subm
       url: 'slurm:sbatch',
     });
   };
+  const tell = async (job: SubmittedJob) => {
+    jobs.push(job);
+    await options.onJob?.(job);
+  };
   try {
     for (const array of splitArrays(shards, limits)) {
       const before = jobs.at(-1);
@@ -88,14 +92,14 @@ export async function submitToSlurm(options: SubmitToSlurmOptions): Promise<Subm
         shardScript(options, array),
         `the array of ${sayShards(array)}`,
       );
-      jobs.push({ part: 'shards', id, shards: array.shards, logs: join(logs.folder, `${id}_*.log`) });
+      await tell({ part: 'shards', id, shards: array.shards, logs: join(logs.folder, `${id}_*.log`) });
     }
     const id = await submit(
       [...waitFor(jobs), `--output=${logs.pattern}/%j.log`, ...resourcesOf(plan), ...sbatch, ...mergeSbatch],
       mergeScript(options),
       'the merge',
     );
-    jobs.push({ part: 'merge', id, shards: [], logs: join(logs.folder, `${id}.log`) });
+    await tell({ part: 'merge', id, shards: [], logs: join(logs.folder, `${id}.log`) });
   } catch (error) {
     // After a refusal that was the first answer there is nothing to take back.
     const refused = error instanceof ConfigError;
@@ -116,6 +120,8 @@ function resourcesOf({ settings, estimate }: JobPlan): readonly string[] {
 }
 
 function waitFor(jobs: readonly SubmittedJob[]): readonly string[] {
+  // Where only the merge is left to do, it waits for nothing.
+  if (jobs.length === 0) return [];
   return [`--dependency=afterany:${jobs.map(({ id }) => id).join(':')}`, '--kill-on-invalid-dep=yes'];
 }
 
