@@ -22,7 +22,7 @@ const KEPT = 2000;
  * services or doesn't end; AbortedError
  */
 export function runSlurmCommand(
-  command: 'sbatch' | 'scontrol' | 'scancel',
+  command: 'sbatch' | 'scontrol' | 'scancel' | 'squeue',
   args: readonly string[],
   options: SlurmCommandOptions,
 ): Promise<string> {

@@ -19,6 +19,7 @@ import {
   writePlan,
 } from '../../src/index.ts';
 import { type SubmitToSlurmOptions, submitToSlurm } from '../../src/job/engine-slurm.ts';
+import { findLiveSlurmJobs } from '../../src/job/engine-slurm-jobs.ts';
 import { folderOfShard } from '../../src/job/find-rows.ts';
 import type { PlanShard } from '../../src/job/plan-schema.ts';
 import type { Submission } from '../../src/job/submission.ts';
@@ -284,8 +285,10 @@ esac`,
     expect(submission.jobs.map(({ logs }) => logs)).toEqual(
       [`${a}_*.log`, `${b}_*.log`, `${c}.log`].map((name) => join(to, 'logs', name)),
     );
+    expect(await findLiveSlurmJobs(submission)).toEqual([a, b, c]);
     await cluster.ask('scancel', `--name=${names[0]}`);
     await cluster.untilEnded(idsOf(submission), 20_000);
+    expect(await findLiveSlurmJobs(submission)).toEqual([]);
 
     const told: unknown[] = [];
     const onJob = async (one: unknown) => void told.push(one);
