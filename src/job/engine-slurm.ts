@@ -95,13 +95,7 @@ export async function submitToSlurm(options: SubmitToSlurmOptions): Promise<Subm
       await keep({ part: 'shards', id, shards: array.shards, logs: join(logs.folder, `${id}_*.log`) });
     }
     const id = await submit(
-      [
-        ...(jobs.length > 0 ? waitFor(jobs) : []),
-        `--output=${logs.pattern}/%j.log`,
-        ...resourcesOf(plan),
-        ...sbatch,
-        ...mergeSbatch,
-      ],
+      [...waitFor(jobs), `--output=${logs.pattern}/%j.log`, ...resourcesOf(plan), ...sbatch, ...mergeSbatch],
       mergeScript(options),
       'the merge',
     );
@@ -126,6 +120,8 @@ function resourcesOf({ settings, estimate }: JobPlan): readonly string[] {
 }
 
 function waitFor(jobs: readonly SubmittedJob[]): readonly string[] {
+  // Where only the merge is left to do, it waits for nothing.
+  if (jobs.length === 0) return [];
   return [`--dependency=afterany:${jobs.map(({ id }) => id).join(':')}`, '--kill-on-invalid-dep=yes'];
 }
 

@@ -19,6 +19,7 @@ import {
   writePlan,
 } from '../../src/index.ts';
 import { type SubmitToSlurmOptions, submitToSlurm } from '../../src/job/engine-slurm.ts';
+import { findLiveSlurmJobs } from '../../src/job/engine-slurm-jobs.ts';
 import { folderOfShard } from '../../src/job/find-rows.ts';
 import type { PlanShard } from '../../src/job/plan-schema.ts';
 import type { Submission } from '../../src/job/submission.ts';
@@ -284,10 +285,19 @@ esac`,
     expect(submission.jobs.map(({ logs }) => logs)).toEqual(
       [`${a}_*.log`, `${b}_*.log`, `${c}.log`].map((name) => join(to, 'logs', name)),
     );
+    expect(await findLiveSlurmJobs(submission)).toEqual([a, b, c]);
     await cluster.ask('scancel', `--name=${names[0]}`);
     await cluster.untilEnded(idsOf(submission), 20_000);
+    expect(await findLiveSlurmJobs(submission)).toEqual([]);
 
-    const plain = await submitToSlurm({ plan: job, planUrl, shards: [1], sbatch: ['--hold'] });
+    const told: unknown[] = [];
+    const onJob = async (one: unknown) => void told.push(one);
+    const plain = await submitToSlurm({ plan: job, planUrl, shards: [1], sbatch: ['--hold'], onJob });
+    expect(told).toEqual(plain.jobs);
+    const last = await submitToSlurm({ plan: job, planUrl, shards: [], sbatch: ['--hold'] });
+    expect(last.jobs.map(({ part }) => part)).toEqual(['merge']);
+    expect((await cluster.show(last.jobs[0]!.id)).get('Dependency')).toBe('(null)');
+    await cluster.ask('scancel', ...idsOf(last));
     const shown = await cluster.show(plain.jobs[0]!.id);
     expect(shown.get('MinMemoryNode')).toBe(`${Math.ceil(job.estimate.memoryBytes / 2 ** 20)}M`);
     expect([shown.get('CPUs/Task'), shown.has('TresPerNode')]).toEqual(['1', false]);
