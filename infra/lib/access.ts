@@ -21,10 +21,10 @@ export function createJobRole(scope: Construct, id: string, settings: Settings, 
   const { inputPrefix, outputPrefix, inputKeyArn } = settings;
   const scenes = input.arnForObjects(`${inputPrefix}*`);
   const maps = output.arnForObjects(`${outputPrefix}*`);
-  const list = (sid: string, bucketArn: string, prefix: string) =>
+  const list = (sid: string, bucketArn: string, prefix: string, ...more: readonly string[]) =>
     new iam.PolicyStatement({
       sid,
-      actions: ['s3:ListBucket'],
+      actions: ['s3:ListBucket', ...more],
       resources: [bucketArn],
       conditions: { StringLike: { 's3:prefix': `${prefix}*` } },
     });
@@ -41,7 +41,8 @@ export function createJobRole(scope: Construct, id: string, settings: Settings, 
       new iam.PolicyStatement({ sid: 'DecryptScenes', actions: ['kms:Decrypt'], resources: [inputKeyArn] }),
     );
   }
-  role.addToPolicy(list('ListMaps', output.bucketArn, outputPrefix));
+  // Uploads that a killed attempt left open are found, and taken back, by the next one.
+  role.addToPolicy(list('ListMaps', output.bucketArn, outputPrefix, 's3:ListBucketMultipartUploads'));
   role.addToPolicy(
     new iam.PolicyStatement({
       sid: 'WriteMaps',

@@ -86,6 +86,7 @@ function reachable(buckets: readonly IBucket[]): iam.PolicyStatement[] {
       principals: [new iam.AnyPrincipal()],
       actions: [
         's3:ListBucket',
+        's3:ListBucketMultipartUploads',
         's3:GetBucketLocation',
         's3:GetObject*',
         's3:PutObject*',

@@ -131,6 +131,7 @@ describe('roles of jobs', () => {
     's3:AbortMultipartUpload',
     's3:GetObject',
     's3:ListBucket',
+    's3:ListBucketMultipartUploads',
     's3:ListMultipartUploadParts',
     's3:PutObject',
     's3:PutObjectTagging',
