@@ -40,9 +40,16 @@ export async function decodeJpeg(
 }
 
 /** Loaded where a file has pictures: decode threads that see none start the sooner. */
-export async function loadSharp() {
-  return (await import('sharp')).default;
+export async function loadSharp(): Promise<typeof import('sharp').default> {
+  if (loaded === null) {
+    loaded = (await import('sharp')).default;
+    // No block comes twice: what libvips keeps for later is never asked for.
+    loaded.cache(false);
+  }
+  return loaded;
 }
+
+let loaded: typeof import('sharp').default | null = null;
 
 /** Decodes one WebP block; alpha is dropped or added to give the number of samples that the tags promise. */
 export async function decodeWebp(block: PictureBlock): Promise<Uint8Array> {

@@ -154,7 +154,9 @@ async function decodeGroups(image: ImageFacts, turn: readonly Waiting[]): Promis
     return first!.bytes !== null && (layout.tiled || first!.rows === layout.blockHeight);
   };
   const wholes = turn.filter(full);
-  const size = Math.min(JPEG_GROUP, Math.ceil(wholes.length / availableParallelism()));
+  // A call costs about as much as three blocks: fewer than that are not worth another.
+  const calls = Math.max(1, Math.min(availableParallelism(), Math.floor(wholes.length / 3)));
+  const size = Math.min(JPEG_GROUP, Math.ceil(wholes.length / calls));
   const alone: Waiting[] = turn.filter((waiting) => !full(waiting));
   const groups = Array.from({ length: Math.ceil(wholes.length / Math.max(1, size)) }, (_, i) =>
     wholes.slice(i * size, (i + 1) * size),

@@ -1,8 +1,6 @@
 import { FormatError, isFrustumError } from '../core/errors.ts';
 import type { ByteSource } from '../core/ports.ts';
-import { type GeoTiff, openGeoTiff } from '../geotiff/open-geotiff.ts';
-import type { SampleArray } from '../geotiff/sample-array.ts';
-import type { BlockCache } from '../io/block-cache.ts';
+import { type GeoTiff, type OpenGeoTiffOptions, openGeoTiff } from '../geotiff/open-geotiff.ts';
 import type { OpenSourceOptions } from '../io/open-source.ts';
 import { localPathOf } from '../io/urls.ts';
 import { addCounters } from './add-counters.ts';
@@ -22,6 +20,7 @@ const FOR_ALL_BANDS = 2;
  * Adds the mask that GDAL keeps beside a local file without an internal one: `scene.tif.msk`, whose metadata must say that
  * it holds for all bands. Remote files are not asked for one, because each would cost a request.
  * @param url as it was opened
+ * @param reading how the file was opened, for the mask too
  * @param open opens the mask's bytes
  * @returns the file as it was, or with a mask; closing it closes both
  * @throws FormatError where the mask is broken or of another size; SourceError
@@ -29,7 +28,7 @@ const FOR_ALL_BANDS = 2;
 export async function attachMask(
   tiff: PlacedGeoTiff,
   url: string,
-  cache: BlockCache<SampleArray>,
+  reading: OpenGeoTiffOptions,
   options: OpenSourceOptions,
   open: (url: string, options: OpenSourceOptions) => Promise<ByteSource>,
 ): Promise<MaskedGeoTiff> {
@@ -37,7 +36,7 @@ export async function attachMask(
   const source = path === null ? null : await openIfThere(`${path}.msk`, options, open);
   if (source === null) return withMask(tiff, null, []);
   try {
-    const mask = await openGeoTiff(source, { cache, ...(options.signal && { signal: options.signal }) });
+    const mask = await openGeoTiff(source, reading);
     const { width, height, metadata } = mask.info;
     if (Number(metadata.INTERNAL_MASK_FLAGS_1) !== FOR_ALL_BANDS) {
       await mask.close();

@@ -24,6 +24,7 @@ export async function openFiles(
   cache: BlockCache<SampleArray>,
   options: OpenSourceOptions,
   place: PlaceOptions = {},
+  decodeThreads?: number,
 ): Promise<readonly MaskedGeoTiff[]> {
   if (urls.length > 1 && place.transform !== undefined) {
     throw new ConfigError(
@@ -43,9 +44,14 @@ export async function openFiles(
         try {
           const source = await pool.open(url, options);
           try {
-            const tiff = await openGeoTiff(source, { cache, ...(signal && { signal }) });
+            const reading = {
+              cache,
+              ...(decodeThreads !== undefined && { decodeThreads }),
+              ...(signal && { signal }),
+            };
+            const tiff = await openGeoTiff(source, reading);
             const placed = await placeScene(tiff, url, place, options);
-            return await attachMask(placed, url, cache, options, (mask) => pool.open(mask, options));
+            return await attachMask(placed, url, reading, options, (mask) => pool.open(mask, options));
           } catch (error) {
             await source.close();
             throw error;

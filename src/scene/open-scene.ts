@@ -30,6 +30,11 @@ export interface OpenSceneOptions {
   readonly place?: PlaceOptions;
   /** Budget of the cache of decoded blocks; 256 MiB by default. */
   readonly cacheBytes?: number;
+  /**
+   * Threads that decode blocks, shared with all other files of the process: one a processor (at most 8) if not given, 0 to decode
+   * on the calling thread. They start with the first reads of large images, end when idle, and change no pixel.
+   */
+  readonly decodeThreads?: number;
   /** How the bytes of remote scenes are read. */
   readonly source?: SourceOptions;
   readonly signal?: AbortSignal;
@@ -78,7 +83,7 @@ export async function openScene(
   const sourceOptions = { ...options.source, ...(signal && { signal }) };
   const urls = await listSceneFiles(scene, sourceOptions);
   const cache = new BlockCache<SampleArray>(options.cacheBytes ?? 256 * 1024 * 1024);
-  const files = await openFiles(urls, cache, sourceOptions, options.place);
+  const files = await openFiles(urls, cache, sourceOptions, options.place, options.decodeThreads);
   try {
     const infos = files.map((file) => file.info);
     const { sampleType, blockHeight } = infos[0]!;

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { describe, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { openByteSource } from '../../src/io/open-source.ts';
 import { startFaultServer } from '../support/http-fault-server.ts';
 import { needTool } from '../support/need-tool.ts';
 import { startS3Store } from '../support/radosgw.ts';
@@ -21,6 +22,20 @@ testByteSource('a local disk', async () => {
     options: {},
     close: () => rm(dir, { recursive: true }),
   };
+});
+
+test('a local file stays open for the reads that were asked for before it was closed', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'frustum-bytes-'));
+  const bytes = new Uint8Array(1_000_000).map((_, i) => i >> 8);
+  await writeFile(join(dir, 'a'), bytes);
+  const source = await openByteSource(join(dir, 'a'));
+  const reads = Array.from({ length: 20 }, (_, i) => source.read(i * 1000, 500_000));
+  await source.close();
+  for (const [i, read] of (await Promise.all(reads)).entries()) {
+    expect(Buffer.compare(read, bytes.subarray(i * 1000, i * 1000 + 500_000))).toBe(0);
+  }
+  await expect(source.read(0, 1)).rejects.toMatchObject({ tag: 'SourceError', status: 'EBADF' });
+  await rm(dir, { recursive: true });
 });
 
 testByteSource('an HTTP server', async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import worker_threads, { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenSceneOptions } from '../../src/scene/open-scene.ts';
@@ -60,6 +61,29 @@ describe('8-bit scenes', () => {
     const url = write(bytes);
     utimesSync(url, 1e9, 1.2e9);
     expect((await readAll(url)).scene.files[0]?.modifiedMs).toBe(1.2e12);
+  });
+
+  test('are decoded by as many threads as asked for, to the same bytes', async () => {
+    const started: Worker[] = [];
+    worker_threads.Worker = class extends Worker {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        super(...args);
+        started.push(this);
+      }
+    };
+    try {
+      const samples = Uint8Array.from({ length: 2048 * 2048 * 3 }, (_, i) => (i * i) >> 9);
+      const url = write({ width: 2048, height: 2048, bands: 3, tile: 256, deflate: true, samples });
+      for (const decodeThreads of [0, 1]) {
+        const scene = await openScene(url, { decodeThreads });
+        const { data } = await scene.readRgb(all(scene.grid));
+        expect(Buffer.compare(data, samples)).toBe(0);
+        await scene.close();
+        expect(started.length).toBe(decodeThreads);
+      }
+    } finally {
+      worker_threads.Worker = Worker;
+    }
   });
 
   test('can be stretched all the same', async () => {
