@@ -67,7 +67,7 @@ function run(command: string, args: readonly string[]): Run {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ETIMEDOUT') throw error;
     printDetail(`given up after ${limitS} s: ${command} ${args.join(' ')}`);
-    return { polygons: -1, wallS: limitS, cpuS: Number.NaN, rssMB: Number.NaN };
+    return { polygons: -1, version: 'given up', wallS: limitS, cpuS: Number.NaN, rssMB: Number.NaN };
   }
 }
 
@@ -79,6 +79,9 @@ export function median(runs: readonly Run[], field: 'wallS' | 'cpuS' | 'rssMB'):
 /** What theirs took for each unit of ours, e.g. `4.1 / 4.0 / 1.3`: wall time, CPU time, peak memory. */
 export function ratios(theirs: readonly Run[], ours: readonly Run[]): string {
   const of = (field: 'wallS' | 'cpuS' | 'rssMB') => median(theirs, field) / median(ours, field);
+  if (theirs.some(({ cpuS }) => Number.isNaN(cpuS))) {
+    return `over ${of('wallS').toFixed(1)}, given up`;
+  }
   return `${of('wallS').toFixed(1)} / ${of('cpuS').toFixed(1)} / ${of('rssMB').toFixed(2)}`;
 }
 
