@@ -7,6 +7,7 @@ import type { PolygonOptions } from '../pipeline/polygon-options.ts';
 import type { SegmentOptions } from '../pipeline/segment-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
+import { BLENDS, type Blend } from '../stitch/ramp.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
@@ -21,6 +22,7 @@ export interface MappingFlags extends PolygonFlags, AreaFlags, SourceFlags, Plac
   bands?: BandChoice;
   stretch?: NonNullable<SegmentOptions['stretch']>;
   stride?: number;
+  blend?: Blend;
   mode?: 'reference' | 'centred';
   sampling?: 'exact' | 'pyramid';
   vector?: false | string[];
@@ -49,6 +51,12 @@ export function addMappingFlags(command: Command): Command {
       '--stride <pixels>',
       'pixels between neighbouring windows (default: half a window)',
       parsePositive,
+    )
+    .addOption(
+      new Option(
+        '--blend <how>',
+        'weights of overlapping windows: all pixels alike, or tapered towards their edges (default: uniform)',
+      ).choices(BLENDS),
     )
     .addOption(
       new Option(
@@ -115,6 +123,7 @@ function resolveOptions(
     bands: flags.bands ?? pipeline?.bands,
     stretch: flags.stretch ?? pipeline?.stretch,
     stride: flags.stride ?? pipeline?.stride,
+    blend: flags.blend ?? pipeline?.blend,
     mode: flags.mode ?? pipeline?.mode,
     sampling: flags.sampling ?? pipeline?.sampling,
     vector: (flags.vector === false ? [] : flags.vector?.map((name) => name.trim())) ?? pipeline?.vector,

@@ -154,10 +154,15 @@ async function planScene(
     const { minutes = 17, perScene } = options.shards ?? {};
     const wanted = perScene ?? Math.ceil(plan.count / (minutes * 60 * speed.windowsPerSecond));
     const bands = splitRows(plan, area, wanted);
-    const memory = estimateMemory({ ...scene.grid, bands: 4, sampleType: 'uint16' }, plan, {
-      classCount: manifest.classes.length,
-      scoreStride: manifest.scores.stride,
-    });
+    const memory = estimateMemory(
+      { ...scene.grid, bands: 4, sampleType: 'uint16' },
+      plan,
+      {
+        classCount: manifest.classes.length,
+        scoreStride: manifest.scores.stride,
+      },
+      task.config.blend,
+    );
     const memoryBytes = memory.totalBytes + networkBytes(manifest);
     const most = options.memoryBytes ?? Number.POSITIVE_INFINITY;
     if (memoryBytes > most) {
@@ -231,6 +236,7 @@ function settleSettings(options: PlanJobOptions, manifest: ModelManifest): PlanS
     ...(bboxPx !== undefined && { bboxPx }),
     ...(datetime !== undefined && { datetime }),
     stride: options.stride ?? manifest.window / 2,
+    ...(options.blend !== undefined && { blend: options.blend }),
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: options.vector ?? ['geojson'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bandFormSchema, polygonsSchema, stretchRecordSchema } from '../pipeline/config.ts';
+import { BLENDS } from '../stitch/ramp.ts';
 
 const count = z.number().int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -29,6 +30,7 @@ export const planSettingsSchema = z.strictObject({
   bbox: four.optional(),
   bboxPx: four.optional(),
   stride: count,
+  blend: z.enum(BLENDS).optional(),
   mode: z.enum(['reference', 'centred']),
   sampling: z.enum(['exact', 'pyramid']),
   vector: z.array(z.string()),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ConfigError, SourceError } from '../core/errors.ts';
 import { BAND_PRESETS } from '../scene/band-presets.ts';
 import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
+import { BLENDS } from '../stitch/ramp.ts';
 
 /**
  * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
@@ -117,6 +118,10 @@ export const pipelineSchema = z.strictObject({
   bbox: box.optional().describe('west, south, east, north in degrees on WGS 84; west above east crosses 180'),
   bboxPx: box.optional().describe('x0, y0, x1, y1: columns and rows from 0, ends exclusive'),
   stride: z.number().int().positive().optional().describe('pixels between neighbouring windows'),
+  blend: z
+    .enum(BLENDS)
+    .optional()
+    .describe('how scores of overlapping windows are weighted: alike, or less towards their edges'),
   mode: z.enum(['reference', 'centred']).optional(),
   sampling: z.enum(['exact', 'pyramid']).optional(),
   vector: z

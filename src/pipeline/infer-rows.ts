@@ -7,6 +7,7 @@ import { type Frustum, type FrustumPlan, frustaOf, windowKey } from '../frustum/
 import type { FrustumReader } from '../frustum/read-frustum.ts';
 import type { Model } from '../model/open-model.ts';
 import { createDecider } from '../stitch/decide.ts';
+import type { Blend } from '../stitch/ramp.ts';
 import { Strip } from '../stitch/strip.ts';
 import { mapAhead } from './map-ahead.ts';
 
@@ -17,6 +18,7 @@ export interface InferRowsOptions {
   readonly scene: ScenePixels;
   readonly reader: FrustumReader;
   readonly model: Model;
+  readonly blend: Blend;
   readonly signal?: AbortSignal;
   /** Called after each window with the number of windows done so far, which one it was, and whether it had data. */
   readonly onWindow?: (done: number, frustum: Frustum, hadData: boolean) => void;
@@ -59,7 +61,7 @@ const AHEAD = 1;
  * their top; pixels outside the area or without data in the scene are nodata.
  */
 export async function* inferRows(options: InferRowsOptions): AsyncGenerator<ClassRows> {
-  const { plan, area, scene, reader, model, signal, tally } = options;
+  const { plan, area, scene, reader, model, blend, signal, tally } = options;
   const { manifest } = model;
   const strip = new Strip({
     window: plan.window,
@@ -68,6 +70,7 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     channels: manifest.classes.length,
     frameWidth: plan.frame.width,
     frameHeight: plan.frame.height,
+    blend,
   });
   const decider = createDecider(
     strip,

@@ -73,6 +73,7 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           scene,
           reader: createFrustumReader({ scene, plan, pyramid }),
           model,
+          blend: task.config.blend,
           tally,
           onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
           ...signal,

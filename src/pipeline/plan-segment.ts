@@ -8,6 +8,7 @@ import type { Scene } from '../scene/open-scene.ts';
 import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { vectorFileOf } from '../sink/vector-formats.ts';
+import { type Blend, checkBlend } from '../stitch/ramp.ts';
 import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 import { identityOf, RUN_FILE } from './run-record.ts';
@@ -21,6 +22,7 @@ export interface SegmentTask extends PlannedArea {
   readonly plan: FrustumPlan;
   readonly config: {
     readonly stride: number;
+    readonly blend: Blend;
     readonly mode: FrustumPlan['mode'];
     readonly sampling: 'exact' | 'pyramid';
     /** File names of the polygon layer. */
@@ -53,6 +55,7 @@ export async function planSegment(
   const { width, height } = scene.grid;
   const config = {
     stride: options.stride ?? manifest.window / 2,
+    blend: options.blend ?? 'uniform',
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: planVectorFiles(options.vector ?? ['geojson']),
@@ -80,6 +83,7 @@ export async function planSegment(
     );
   }
   checkStride(config.stride, manifest.window);
+  checkBlend(config.blend);
   const { window, distances, padTo } = manifest;
   const { area, record } = await planArea(options, scene.grid, scene.url, {
     ...options.source,
@@ -95,7 +99,9 @@ export async function planSegment(
     mode: config.mode,
   });
   const plan = record === null ? whole : selectFrusta(whole, area);
-  const { threads: _, ...decisive } = config;
+  const { threads: _, blend, ...others } = config;
+  // What is as published is not named, so that such runs are known again whatever else can be chosen.
+  const decisive = { ...others, ...(blend !== 'uniform' && { blend }) };
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
@@ -107,7 +113,8 @@ export async function planSegment(
     config: decisive,
     area: identityOfArea(record),
   });
-  return { plan, area, record, config, identity, warnings: planWarnings(plan, manifest) };
+  const warnings = [...planWarnings(plan, manifest), ...blendWarnings(config, manifest)];
+  return { plan, area, record, config, identity, warnings };
 }
 
 /** When the last of a scene's files was changed; `null` if one cannot tell. */
@@ -145,6 +152,16 @@ export function checkStride(stride: number, window: number): void {
     `--stride ${stride}: windows of ${window} px can be a multiple of 4 px apart, and at most ${window}; use ${below}`,
     { pointer: '--stride', value: stride },
   );
+}
+
+function blendWarnings(
+  { blend, stride }: Pick<SegmentTask['config'], 'blend' | 'stride'>,
+  { window }: Pick<ModelManifest, 'window'>,
+): string[] {
+  if (blend === 'uniform' || stride < window) return [];
+  return [
+    `--blend ${blend}: windows of ${window} px that are ${stride} px apart don't overlap, so there is nothing to blend; a smaller --stride lets it work`,
+  ];
 }
 
 /** What a user should know of a plan before a run. */

@@ -47,6 +47,8 @@ export function factsOf(report: SegmentReport): FactGroup[] {
       heading: 'Settings',
       entries: [
         ['Stride', `${config.stride} pixels`],
+        // What is as published is not told: the page says what is special about a map.
+        ...(config.blend === 'tapered' ? [['Overlaps', 'tapered'] as const] : []),
         ['Geometry', config.mode],
         ['Context', config.sampling === 'exact' ? 'full resolution' : 'altitude pyramid'],
         ['Windows', `${counts.windowsRun + counts.windowsWithoutData}`],
@@ -76,7 +78,7 @@ export function lineageOf(report: SegmentReport): string {
   const polygons = polygonsOf(report);
   return (
     `Land cover of ${nameOf(scene)}, bands ${scene.bands.join(', ')}, by the SFR-Net model ${model.name}: ` +
-    `${windows} windows of ${model.window} pixels every ${config.stride} pixels, ${config.mode} geometry, context from ${context}.` +
+    `${windows} windows of ${model.window} pixels every ${config.stride} pixels${config.blend === 'tapered' ? ', tapered' : ''}, ${config.mode} geometry, context from ${context}.` +
     (report.area === null ? '' : ` Mapped in part: ${areaOf(report)}.`) +
     (polygons === null ? '' : ` Polygons: ${polygons}.`)
   );

@@ -6,6 +6,7 @@ import type { Provider } from '../model/protocol.ts';
 import type { PlaceOptions } from '../scene/place/place-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
+import type { Blend } from '../stitch/ramp.ts';
 import type { AreaChoice } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 
@@ -25,6 +26,8 @@ export interface SegmentOptions extends AreaChoice {
   readonly place?: PlaceOptions;
   /** Pixels between neighbouring windows; half a window unless told. */
   readonly stride?: number;
+  /** How the scores of overlapping windows are weighted; `uniform`, as published, unless told. */
+  readonly blend?: Blend;
   /** The geometry that the model was trained with, unless told. */
   readonly mode?: GeometryMode;
   /** Where context is read from; `exact` (full resolution) unless told. */

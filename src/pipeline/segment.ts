@@ -71,6 +71,7 @@ async function runTask(
           scene,
           reader,
           model,
+          blend: config.blend,
           tally,
           onWindow,
           ...signal,
