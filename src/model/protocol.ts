@@ -17,9 +17,12 @@ export interface InferRequest {
   readonly kind: 'infer';
   /** uint8 RGB [window][window][3] */
   readonly local: Uint8Array;
-  readonly short: Uint8Array;
-  /** `null`: the long window is the same as in the request before. */
+  /** `null`: the features of this window are in its place from an earlier request. */
+  readonly short: Uint8Array | null;
+  /** Likewise. */
   readonly long: Uint8Array | null;
+  /** Places where features of the context windows are kept or taken from; 0 for both unless told. */
+  readonly slots?: { readonly short: number; readonly long: number };
 }
 
 export type ChildRequest = { readonly id: number } & (OpenRequest | InferRequest);
@@ -31,7 +34,7 @@ export interface OpenAnswer {
 export interface InferAnswer {
   /** Raw scores, float32 [classes][window / scoreStride][window / scoreStride] */
   readonly scores: Float32Array;
-  /** Milliseconds inside each graph; `long` is 0 where its features were still there. */
+  /** Milliseconds inside each graph; `long` and `short` are next to 0 where their features were still there. */
   readonly milliseconds: { readonly long: number; readonly short: number; readonly local: number };
 }
 

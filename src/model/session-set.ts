@@ -4,10 +4,12 @@ import { type FrustumError, ModelError, UnsupportedError } from '../core/errors.
 import { type ModelManifest, TENSORS } from './manifest.ts';
 import type { InferAnswer, InferRequest, OpenRequest } from './protocol.ts';
 
-/** The three sessions of one model, and the long-range features of the window that was asked for last. */
+/** The three sessions of one model, and the context features that are kept. */
 export interface SessionSet {
   infer(request: InferRequest): Promise<InferAnswer>;
 }
+
+type Features = ort.InferenceSession.OnnxValueMapType;
 
 /**
  * Opens a model's graphs. Runs in the inference child only: sessions block their thread while they work.
@@ -35,21 +37,26 @@ export async function openSessionSet(request: OpenRequest, manifest: ModelManife
 
   const side = manifest.window;
   const pixels = (data: Uint8Array) => new ort.Tensor('uint8', data, [1, side, side, 3]);
-  let longFeatures: ort.InferenceSession.OnnxValueMapType | null = null;
+  const kept = { short: new Map<number, Features>(), long: new Map<number, Features>() };
+  const featuresOf = async (branch: keyof typeof kept, view: Uint8Array | null, slot: number) => {
+    if (view !== null) kept[branch].set(slot, await sessions[branch].run({ [TENSORS.pixels]: pixels(view) }));
+    const features = kept[branch].get(slot);
+    if (features === undefined) {
+      throw new ModelError(`a window came without its ${branch}-range window, and none is kept for it`, {
+        tensor: branch === 'long' ? TENSORS.longKeys : TENSORS.shortKeys,
+        expected: `${branch}-range pixels`,
+        actual: 'none',
+      });
+    }
+    return features;
+  };
 
   return {
-    async infer({ local, short, long }) {
+    async infer({ local, short, long, slots = { short: 0, long: 0 } }) {
       const started = performance.now();
-      if (long !== null) longFeatures = await sessions.long.run({ [TENSORS.pixels]: pixels(long) });
-      if (longFeatures === null) {
-        throw new ModelError('the first window of a run came without its long-range window', {
-          tensor: TENSORS.longKeys,
-          expected: 'long-range pixels',
-          actual: 'none',
-        });
-      }
+      const longFeatures = await featuresOf('long', long, slots.long);
       const longDone = performance.now();
-      const shortFeatures = await sessions.short.run({ [TENSORS.pixels]: pixels(short) });
+      const shortFeatures = await featuresOf('short', short, slots.short);
       const shortDone = performance.now();
       const answer = await sessions.local.run({
         [TENSORS.pixels]: pixels(local),

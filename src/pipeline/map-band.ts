@@ -74,6 +74,7 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           reader: createFrustumReader({ scene, plan, pyramid }),
           model,
           blend: task.config.blend,
+          tta: task.config.tta,
           tally,
           onWindow: (_, { index }, hadData) => hooks.onWindow?.({ index, hadData }, tally),
           ...signal,

@@ -8,7 +8,7 @@ import type { Scene } from '../scene/open-scene.ts';
 import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { vectorFileOf } from '../sink/vector-formats.ts';
-import { type Blend, checkBlend } from '../stitch/ramp.ts';
+import { chooseWindows, deviationsOf, type WindowChoice } from './choose-quality.ts';
 import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 import { identityOf, RUN_FILE } from './run-record.ts';
@@ -21,8 +21,11 @@ export interface SegmentTask extends PlannedArea {
   /** The whole scene's grid of windows, cut to those that the area needs. */
   readonly plan: FrustumPlan;
   readonly config: {
+    readonly quality: WindowChoice['quality'];
     readonly stride: number;
-    readonly blend: Blend;
+    readonly blend: WindowChoice['blend'];
+    readonly shareContext: number;
+    readonly tta: WindowChoice['tta'];
     readonly mode: FrustumPlan['mode'];
     readonly sampling: 'exact' | 'pyramid';
     /** File names of the polygon layer. */
@@ -54,8 +57,7 @@ export async function planSegment(
 ): Promise<SegmentTask> {
   const { width, height } = scene.grid;
   const config = {
-    stride: options.stride ?? manifest.window / 2,
-    blend: options.blend ?? 'uniform',
+    ...chooseWindows(options, manifest),
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: planVectorFiles(options.vector ?? ['geojson']),
@@ -83,7 +85,6 @@ export async function planSegment(
     );
   }
   checkStride(config.stride, manifest.window);
-  checkBlend(config.blend);
   const { window, distances, padTo } = manifest;
   const { area, record } = await planArea(options, scene.grid, scene.url, {
     ...options.source,
@@ -97,11 +98,12 @@ export async function planSegment(
     padTo,
     stride: config.stride,
     mode: config.mode,
+    shareContext: config.shareContext,
   });
   const plan = record === null ? whole : selectFrusta(whole, area);
-  const { threads: _, blend, ...others } = config;
+  const { threads: _t, quality: _q, blend: _b, shareContext: _s, tta: _a, ...others } = config;
   // What is as published is not named, so that such runs are known again whatever else can be chosen.
-  const decisive = { ...others, ...(blend !== 'uniform' && { blend }) };
+  const decisive = { ...others, ...deviationsOf(config) };
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,

@@ -7,6 +7,7 @@ import type { SceneMetadata } from '../scene/scene-metadata.ts';
 import { type ConfidenceSummary, summarizeConfidence } from '../sink/report/histogram.ts';
 import type { GeneralisationSummary } from '../vectorize/generalise-coverage.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
+import { passesOf } from './ask-network.ts';
 import type { InferTally } from './infer-rows.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
@@ -58,6 +59,9 @@ export interface SegmentReport extends RunRecord {
     /** Windows of the plan that reach no pixel of the area. */
     readonly windowsSkipped: number;
     readonly longEncoderRuns: number;
+    readonly shortEncoderRuns: number;
+    /** Times that windows went through the network: `windowsRun`, each as often as `config.tta` says. */
+    readonly networkRuns: number;
     readonly validPixels: number;
     readonly nodataPixels: number;
     readonly polygons: number | null;
@@ -143,6 +147,8 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       windowsWithoutData: tally.emptyWindows,
       windowsSkipped: windows - task.plan.count,
       longEncoderRuns: tally.longEncoderRuns,
+      shortEncoderRuns: tally.shortEncoderRuns,
+      networkRuns: tally.windows * passesOf(task.config.tta),
       validPixels: totals.validPixels,
       nodataPixels: totals.nodataPixels,
       polygons: coverage?.faces ?? null,

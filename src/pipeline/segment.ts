@@ -72,6 +72,7 @@ async function runTask(
           reader,
           model,
           blend: config.blend,
+          tta: config.tta,
           tally,
           onWindow,
           ...signal,
