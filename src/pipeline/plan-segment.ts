@@ -9,6 +9,7 @@ import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { vectorFileOf } from '../sink/vector-formats.ts';
 import { chooseWindows, deviationsOf, type WindowChoice } from './choose-quality.ts';
+import { type MeasuredCost, readMeasuredCost } from './measured-quality.ts';
 import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 import { identityOf, RUN_FILE } from './run-record.ts';
@@ -39,6 +40,8 @@ export interface SegmentTask extends PlannedArea {
     readonly provider: 'cpu' | 'cuda' | 'webgpu';
     readonly threads: number;
   };
+  /** What the config's choices cost, if the model's folder says so. */
+  readonly measuredCost: MeasuredCost | null;
   /** See `RunRecord.identity`. */
   readonly identity: string;
   readonly warnings: readonly string[];
@@ -104,6 +107,8 @@ export async function planSegment(
   const { threads: _t, quality: _q, blend: _b, shareContext: _s, tta: _a, ...others } = config;
   // What is as published is not named, so that such runs are known again whatever else can be chosen.
   const decisive = { ...others, ...deviationsOf(config) };
+  const checksum = modelChecksum(manifest);
+  const measuredCost = await readMeasuredCost(options.model, checksum, config);
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
@@ -111,12 +116,12 @@ export async function planSegment(
     scene: { ...scene.metadata, url: null, files: await Promise.all(scene.files.map(identifyFile)) },
     // Side files that place it may change while the scene's own file does not.
     grid: scene.grid,
-    model: modelChecksum(manifest),
+    model: checksum,
     config: decisive,
     area: identityOfArea(record),
   });
   const warnings = [...planWarnings(plan, manifest), ...blendWarnings(config, manifest)];
-  return { plan, area, record, config, identity, warnings };
+  return { plan, area, record, config, measuredCost, identity, warnings };
 }
 
 /** When the last of a scene's files was changed; `null` if one cannot tell. */

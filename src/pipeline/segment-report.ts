@@ -9,6 +9,7 @@ import type { GeneralisationSummary } from '../vectorize/generalise-coverage.ts'
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
 import { passesOf } from './ask-network.ts';
 import type { InferTally } from './infer-rows.ts';
+import type { MeasuredCost } from './measured-quality.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
 import type { SegmentTask } from './plan-segment.ts';
@@ -45,6 +46,8 @@ export interface SegmentReport extends RunRecord {
     'name' | 'window' | 'distances' | 'padTo' | 'dtype' | 'scaleEmbeddings' | 'parameters' | 'source'
   > & { readonly checksum: string };
   readonly config: SegmentTask['config'];
+  /** What these settings cost on the model's own validation scenes; `null` where the model's folder doesn't say. */
+  readonly measuredCost: MeasuredCost | null;
   /** The part of the scene that was asked for; `null` for all of it. */
   readonly area: AreaRecord | null;
   readonly plan: {
@@ -140,6 +143,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       source,
     },
     config: task.config,
+    measuredCost: task.measuredCost,
     area: task.record,
     plan: { windows, frame, published },
     counts: {
