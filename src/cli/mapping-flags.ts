@@ -2,11 +2,14 @@ import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { Provider } from '../model/protocol.ts';
+import { AUGMENTATIONS, type Augmentation } from '../pipeline/ask-network.ts';
+import { QUALITIES, type Quality, type WindowOptions } from '../pipeline/choose-quality.ts';
 import { type Pipeline, readPipeline } from '../pipeline/config.ts';
 import type { PolygonOptions } from '../pipeline/polygon-options.ts';
 import type { SegmentOptions } from '../pipeline/segment-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
+import { BLENDS, type Blend } from '../stitch/ramp.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
@@ -21,6 +24,10 @@ export interface MappingFlags extends PolygonFlags, AreaFlags, SourceFlags, Plac
   bands?: BandChoice;
   stretch?: NonNullable<SegmentOptions['stretch']>;
   stride?: number;
+  quality?: Quality;
+  blend?: Blend;
+  shareContext?: number;
+  tta?: Augmentation;
   mode?: 'reference' | 'centred';
   sampling?: 'exact' | 'pyramid';
   vector?: false | string[];
@@ -45,10 +52,33 @@ export function addMappingFlags(command: Command): Command {
     .option('--aoi <file>', 'map only the pixels whose centres lie in the polygons of this GeoJSON')
     .option('--bbox <w,s,e,n>', 'map only this box of longitudes and latitudes (WGS 84)', parseBox)
     .option('--bbox-px <x0,y0,x1,y1>', 'map only these columns and rows, ends exclusive', parseBox)
+    .addOption(
+      new Option(
+        '--quality <preset>',
+        'give up some exactness for time: picks --stride, --blend and --share-context (default: exact)',
+      ).choices(QUALITIES),
+    )
     .option(
       '--stride <pixels>',
       'pixels between neighbouring windows (default: half a window)',
       parsePositive,
+    )
+    .addOption(
+      new Option(
+        '--blend <how>',
+        'weights of overlapping windows: all pixels alike, or tapered towards their edges (default: uniform)',
+      ).choices(BLENDS),
+    )
+    .option(
+      '--share-context <n>',
+      'n x n neighbouring windows share their context windows, whose encoders then run less often (default: 1)',
+      parsePositive,
+    )
+    .addOption(
+      new Option(
+        '--tta <how>',
+        'd4: the mean of the scores over eight orientations of each window, at eight times the cost (default: none)',
+      ).choices(AUGMENTATIONS),
     )
     .addOption(
       new Option(
@@ -114,7 +144,7 @@ function resolveOptions(
   const merged = {
     bands: flags.bands ?? pipeline?.bands,
     stretch: flags.stretch ?? pipeline?.stretch,
-    stride: flags.stride ?? pipeline?.stride,
+    ...windowsOf(flags, pipeline),
     mode: flags.mode ?? pipeline?.mode,
     sampling: flags.sampling ?? pipeline?.sampling,
     vector: (flags.vector === false ? [] : flags.vector?.map((name) => name.trim())) ?? pipeline?.vector,
@@ -132,5 +162,23 @@ function resolveOptions(
     ...area,
     ...placeOf(flags),
     ...sourceOptionsOf(flags),
+  };
+}
+
+/**
+ * What flags and pipeline say about windows. A preset that is asked for on the command line goes before the choices of the
+ * pipeline that it would make itself; `exact` makes none.
+ */
+function windowsOf(
+  flags: MappingFlags,
+  pipeline: Pipeline | null,
+): { [K in keyof WindowOptions]: WindowOptions[K] | undefined } {
+  const settled = flags.quality === undefined || flags.quality === 'exact' ? pipeline : null;
+  return {
+    quality: flags.quality ?? pipeline?.quality,
+    stride: flags.stride ?? settled?.stride,
+    blend: flags.blend ?? settled?.blend,
+    shareContext: flags.shareContext ?? settled?.shareContext,
+    tta: flags.tta ?? pipeline?.tta,
   };
 }

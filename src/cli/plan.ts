@@ -137,14 +137,15 @@ function folderOf(out: string): string {
 }
 
 /** A plan on one screen. */
-function formatPlan({ scenes, done, refused, shardCount, estimate, basis }: JobPlan, url: string): string {
+function formatPlan(plan: JobPlan, url: string): string {
+  const { scenes, done, refused, shardCount, estimate, basis, settings } = plan;
   const { windows, hours, money, memoryBytes, outputBytes, cpuHours, gpuHours } = estimate;
   const hoursOf = (value: number) => formatDuration(value * 3600);
   return [
     `plan      ${url}`,
     `scenes    ${scenes.length} to do, ${done.length} done already, ${refused.length} left out`,
     `shards    ${shardCount}`,
-    `windows   ${windows.toLocaleString('en-US')}`,
+    `windows   ${windows.toLocaleString('en-US')}${settings.tta === 'd4' ? ', each in 8 orientations (--tta d4): 8 times the time' : ''}`,
     `time      ${hoursOf(hours)} of one machine at ${Number(basis.windowsPerSecond.toPrecision(3))} windows/s (${basis.measured ? 'as told' : 'assumed'}): CPU ${hoursOf(cpuHours)}, GPU ${hoursOf(gpuHours)}`,
     `money     ${money.toFixed(2)} ${basis.currency} (${basis.prices})`,
     `memory    ${Math.ceil(memoryBytes / 1024 / 1024)} MiB a shard`,

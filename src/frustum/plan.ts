@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts';
 import type { Window } from '../core/window.ts';
 import { frameSide, frustumSpans, type GeometryMode, localStarts, type Span } from './geometry.ts';
+import { shareContext } from './share-context.ts';
 
 /** What a plan is made of; the model's manifest gives all but the scene's size and the stride. */
 export interface FrustumPlanOptions {
@@ -17,6 +18,8 @@ export interface FrustumPlanOptions {
   /** Step between local windows, a multiple of 4 and at most `window`. */
   readonly stride: number;
   readonly mode: GeometryMode;
+  /** So many neighbouring windows a side share their context windows; 1 unless told. See `shareContext`. */
+  readonly shareContext?: number;
 }
 
 /** One row or column of PRPs: where its local windows start, how often each counts, what it sees from each distance. */
@@ -104,12 +107,14 @@ export function planFrusta(options: FrustumPlanOptions): FrustumPlan {
   };
 }
 
-function planLines({ window, distances, stride, mode }: FrustumPlanOptions, frame: number): PlanLine[] {
-  return localStarts(frame, window, stride).map(({ start, visits }) => ({
+function planLines(options: FrustumPlanOptions, frame: number): PlanLine[] {
+  const { window, distances, stride, mode } = options;
+  const lines = localStarts(frame, window, stride).map(({ start, visits }) => ({
     start,
     weight: mode === 'reference' ? visits : 1,
     spans: frustumSpans(mode, start, distances, window, frame),
   }));
+  return shareContext(lines, frame, { window, distances, stride, mode, every: options.shareContext ?? 1 });
 }
 
 /** Columns and rows at which a local window begins or ends, counted from `origin` (frame pixels). */
@@ -168,6 +173,16 @@ export function finishedRows(
 /** Equal for equal windows and different otherwise: the key under which views and features are shared. */
 export function windowKey(window: Window): string {
   return `${window.x},${window.y},${window.width},${window.height}`;
+}
+
+/** In how many different places along each axis the plan's windows at `distances[index]` lie. */
+export function countPlaces(
+  { columns, rows }: FrustumPlan,
+  index: number,
+): { readonly columns: number; readonly rows: number } {
+  const distinct = (lines: readonly PlanLine[]) =>
+    new Set(lines.map(({ spans }) => `${spans[index]!.start},${spans[index]!.size}`)).size;
+  return { columns: distinct(columns), rows: distinct(rows) };
 }
 
 function checkOptions(options: FrustumPlanOptions): void {

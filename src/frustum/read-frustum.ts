@@ -1,7 +1,7 @@
 import type { RgbReader } from '../core/ports.ts';
 import type { Window } from '../core/window.ts';
 import type { Pyramid } from '../pyramid/open-pyramid.ts';
-import { type Frustum, type FrustumPlan, windowKey } from './plan.ts';
+import { countPlaces, type Frustum, type FrustumPlan, windowKey } from './plan.ts';
 import { sampleWindow } from './sample-window.ts';
 
 /** Where context views come from: the scene at full resolution, or levels of its altitude pyramid. */
@@ -26,7 +26,7 @@ export interface FrustumReaderOptions {
   readonly plan: FrustumPlan;
   /** If given, views from farther than 1 come from its levels, save those of windows that the frame cut down. */
   readonly pyramid?: Pyramid | null;
-  /** Context views kept for windows that repeat (each `window * window * 3` bytes); 8 unless told. */
+  /** Context views kept for windows that repeat (each `window * window * 3` bytes); `planKeptViews` unless told. */
   readonly keptViews?: number;
 }
 
@@ -35,7 +35,7 @@ export interface FrustumReaderOptions {
  * @throws ConfigError if the pyramid lacks a level for one of the plan's distances
  */
 export function createFrustumReader(options: FrustumReaderOptions): FrustumReader {
-  const { scene, plan, pyramid = null, keptViews = 8 } = options;
+  const { scene, plan, pyramid = null, keptViews = planKeptViews(options.plan) } = options;
   const side = plan.window;
   const levels = plan.distances.map((distance) =>
     pyramid === null || distance === 1 ? scene : pyramid.level(distance),
@@ -60,6 +60,18 @@ export function createFrustumReader(options: FrustumReaderOptions): FrustumReade
     readFrustum: (frustum, signal) =>
       Promise.all(frustum.windows.map((_, index) => readView(frustum, index, signal))),
   };
+}
+
+/** Bytes that views kept for the next row may take. */
+const KEPT_VIEW_BYTES = 64 * 1024 * 1024;
+
+/** How many context views to keep: those of a row of windows where the next row sees them again, if they fit. */
+export function planKeptViews(plan: FrustumPlan): number {
+  const ofRow = plan.distances.slice(1).reduce((total, _, i) => {
+    const { columns, rows } = countPlaces(plan, i + 1);
+    return total + (rows < plan.rows.length ? columns : 1);
+  }, 0);
+  return ofRow * plan.window ** 2 * 3 <= KEPT_VIEW_BYTES ? Math.max(8, ofRow + 2) : 8;
 }
 
 /** Where a window of the frame lies in the level of its distance: at the nearest level pixel, none of it cut off. */

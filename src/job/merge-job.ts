@@ -135,7 +135,15 @@ async function* rowsOf(
   files: readonly FoundRows[],
   options: OpenSourceOptions,
 ): AsyncGenerator<ClassRows, MadeBy> {
-  const tally = { longEncoderRuns: 0, readMs: 0, longMs: 0, shortMs: 0, localMs: 0, stitchMs: 0 };
+  const tally = {
+    longEncoderRuns: 0,
+    shortEncoderRuns: 0,
+    readMs: 0,
+    longMs: 0,
+    shortMs: 0,
+    localMs: 0,
+    stitchMs: 0,
+  };
   const empty = new Set<number>();
   for (const { key, manifest } of files) {
     const source = await openByteSource(store.urlOf(key), options);
@@ -146,6 +154,7 @@ async function* rowsOf(
     }
     const { milliseconds } = manifest;
     tally.longEncoderRuns += manifest.longEncoderRuns;
+    tally.shortEncoderRuns += manifest.shortEncoderRuns;
     tally.readMs += milliseconds.read;
     tally.longMs += milliseconds.long;
     tally.shortMs += milliseconds.short;

@@ -4,6 +4,9 @@ import { ConfigError, isFrustumError, UnsupportedError } from '../core/errors.ts
 import { localPathOf, withoutSecrets } from '../io/urls.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum, readModelManifest } from '../model/read-manifest.ts';
+import { passesOf } from '../pipeline/ask-network.ts';
+import { chooseWindows } from '../pipeline/choose-quality.ts';
+import { planContextSlots } from '../pipeline/context-slots.ts';
 import { estimateMemory } from '../pipeline/estimate-memory.ts';
 import { titleOf } from '../pipeline/open-outputs.ts';
 import { openSegmentScene } from '../pipeline/open-segment-scene.ts';
@@ -157,13 +160,20 @@ async function planScene(
     for (const warning of [...scene.warnings, ...task.warnings])
       hooks.onWarning?.(`${scene.url}: ${warning}`);
     const { minutes = 17, perScene } = options.shards ?? {};
-    const wanted = perScene ?? Math.ceil(plan.count / (minutes * 60 * speed.windowsPerSecond));
+    const passes = passesOf(task.config.tta);
+    const wanted = perScene ?? Math.ceil((plan.count * passes) / (minutes * 60 * speed.windowsPerSecond));
     const bands = splitRows(plan, area, wanted);
-    const memory = estimateMemory({ ...scene.grid, bands: 4, sampleType: 'uint16' }, plan, {
-      classCount: manifest.classes.length,
-      scoreStride: manifest.scores.stride,
-    });
-    const memoryBytes = memory.totalBytes + networkBytes(manifest);
+    const memory = estimateMemory(
+      { ...scene.grid, bands: 4, sampleType: 'uint16' },
+      plan,
+      {
+        classCount: manifest.classes.length,
+        scoreStride: manifest.scores.stride,
+      },
+      task.config.blend,
+    );
+    const memoryBytes =
+      memory.totalBytes + networkBytes(manifest) + planContextSlots(plan, manifest, passes).bytes;
     const most = options.memoryBytes ?? Number.POSITIVE_INFINITY;
     if (memoryBytes > most) {
       throw new ConfigError(
@@ -184,7 +194,7 @@ async function planScene(
       stretch: scene.metadata.stretch as PlanScene['stretch'],
       rows: { y0: y, y1: y + height },
       shards: bands.map((band, i) => ({ index: shardCount + i, ...band })),
-      estimate: estimateOf(windows, width * height, memoryBytes, speed),
+      estimate: estimateOf(windows, passes, width * height, memoryBytes, speed),
     };
   } finally {
     await scene.close();
@@ -199,8 +209,14 @@ function networkBytes({ graphs }: ModelManifest): number {
   return 2 * files.reduce((sum, file) => sum + file.sizeBytes, 0) + 200 * 1024 * 1024;
 }
 
-function estimateOf(windows: number, pixels: number, memoryBytes: number, speed: Speed): PlanEstimate {
-  const hours = windows / speed.windowsPerSecond / 3600;
+function estimateOf(
+  windows: number,
+  passes: number,
+  pixels: number,
+  memoryBytes: number,
+  speed: Speed,
+): PlanEstimate {
+  const hours = (windows * passes) / speed.windowsPerSecond / 3600;
   return {
     windows,
     hours,
@@ -235,7 +251,7 @@ function settleSettings(options: PlanJobOptions, manifest: ModelManifest): PlanS
     ...(bbox !== undefined && { bbox }),
     ...(bboxPx !== undefined && { bboxPx }),
     ...(datetime !== undefined && { datetime }),
-    stride: options.stride ?? manifest.window / 2,
+    ...chooseWindows(options, manifest),
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: options.vector ?? ['geojson'],

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { AUGMENTATIONS } from '../pipeline/ask-network.ts';
+import { QUALITIES } from '../pipeline/choose-quality.ts';
 import { bandFormSchema, polygonsSchema, stretchRecordSchema } from '../pipeline/config.ts';
+import { BLENDS } from '../stitch/ramp.ts';
 
 const count = z.number().int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -29,6 +32,10 @@ export const planSettingsSchema = z.strictObject({
   bbox: four.optional(),
   bboxPx: four.optional(),
   stride: count,
+  quality: z.enum(QUALITIES).optional(),
+  blend: z.enum(BLENDS).optional(),
+  shareContext: z.number().int().positive().optional(),
+  tta: z.enum(AUGMENTATIONS).optional(),
   mode: z.enum(['reference', 'centred']),
   sampling: z.enum(['exact', 'pyramid']),
   vector: z.array(z.string()),

@@ -190,7 +190,10 @@ interface PiecesOptions {
   readonly checkpointMs: number;
 }
 
-type Tally = Record<'longEncoderRuns' | 'readMs' | 'longMs' | 'shortMs' | 'localMs' | 'stitchMs', number>;
+type Tally = Record<
+  'longEncoderRuns' | 'shortEncoderRuns' | 'readMs' | 'longMs' | 'shortMs' | 'localMs' | 'stitchMs',
+  number
+>;
 
 /** Writes a shard's rows as files of so many seconds of work each; what files say of costs is what was spent since the file before. */
 function createPieces({ create, keyOf, identity, checkpointMs }: PiecesOptions) {
@@ -198,7 +201,15 @@ function createPieces({ create, keyOf, identity, checkpointMs }: PiecesOptions) 
   let since = performance.now();
   let windows = 0;
   let empty: number[] = [];
-  const zero: Tally = { longEncoderRuns: 0, readMs: 0, longMs: 0, shortMs: 0, localMs: 0, stitchMs: 0 };
+  const zero: Tally = {
+    longEncoderRuns: 0,
+    shortEncoderRuns: 0,
+    readMs: 0,
+    longMs: 0,
+    shortMs: 0,
+    localMs: 0,
+    stitchMs: 0,
+  };
   let told = zero;
   const facts = { onnxruntime: '', tally: zero };
 
@@ -209,6 +220,7 @@ function createPieces({ create, keyOf, identity, checkpointMs }: PiecesOptions) 
       emptyWindows: runsOf(empty),
       onnxruntime: facts.onnxruntime,
       longEncoderRuns: spent('longEncoderRuns'),
+      shortEncoderRuns: spent('shortEncoderRuns'),
       milliseconds: {
         read: spent('readMs'),
         long: spent('longMs'),

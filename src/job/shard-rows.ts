@@ -41,6 +41,7 @@ const rowsManifestSchema = z.strictObject({
     .describe('windows without data, as runs from, to of their places in the whole plan'),
   onnxruntime: z.string(),
   longEncoderRuns: count,
+  shortEncoderRuns: count,
   milliseconds: z.strictObject({
     read: z.number(),
     long: z.number(),
@@ -59,7 +60,13 @@ export type RowsManifest = z.infer<typeof rowsManifestSchema>;
 /** What is known only when the rows are there. */
 export type RowsFacts = Pick<
   RowsManifest,
-  'emptyWindows' | 'onnxruntime' | 'longEncoderRuns' | 'milliseconds' | 'windows' | 'peakResidentBytes'
+  | 'emptyWindows'
+  | 'onnxruntime'
+  | 'longEncoderRuns'
+  | 'shortEncoderRuns'
+  | 'milliseconds'
+  | 'windows'
+  | 'peakResidentBytes'
 >;
 
 /** A rows file under way. */

@@ -20,7 +20,8 @@ export interface Model {
   /** Process id of the child. */
   readonly pid: number;
   /**
-   * Scores of one frustum. Requests are answered in order; `long: null` means the long window of the request before.
+   * Scores of one frustum. Requests are answered in order; `null` for a context window means that its
+   * features are in their place (`slots`) from an earlier request.
    * @throws WorkerError if the child died, AbortedError after an abort, ModelError from the network itself
    */
   infer(request: Omit<InferRequest, 'kind'>): Promise<InferAnswer>;

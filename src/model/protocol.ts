@@ -28,9 +28,12 @@ export interface InferRequest {
   readonly kind: 'infer';
   /** uint8 RGB [window][window][3] */
   readonly local: Uint8Array;
-  readonly short: Uint8Array;
-  /** Pixels, or what was made of them before; `null`: the long window is the same as in the request before. */
+  /** `null`: the features of this window are in its place from an earlier request. */
+  readonly short: Uint8Array | null;
+  /** Likewise; or what was made of it before. */
   readonly long: Uint8Array | LongFeatures | null;
+  /** Places where features of the context windows are kept or taken from; 0 for both unless told. */
+  readonly slots?: { readonly short: number; readonly long: number };
   /** Whether the answer is to hold what was made of the long window. */
   readonly giveLong?: boolean;
 }
@@ -44,7 +47,7 @@ export interface OpenAnswer {
 export interface InferAnswer {
   /** Raw scores, float32 [classes][window / scoreStride][window / scoreStride] */
   readonly scores: Float32Array;
-  /** Milliseconds inside each graph; `long` is 0 where its features were still there. */
+  /** Milliseconds inside each graph; `long` and `short` are next to 0 where their features were still there. */
   readonly milliseconds: { readonly long: number; readonly short: number; readonly local: number };
   /** If it was asked for, and is of 32-bit floats. */
   readonly long?: LongFeatures;

@@ -4,10 +4,12 @@ import { type FrustumError, ModelError, UnsupportedError } from '../core/errors.
 import { type ModelManifest, TENSORS } from './manifest.ts';
 import type { FeatureTensor, InferAnswer, InferRequest, LongFeatures, OpenRequest } from './protocol.ts';
 
-/** The three sessions of one model, and the long-range features of the window that was asked for last. */
+/** The three sessions of one model, and the context features that are kept. */
 export interface SessionSet {
   infer(request: InferRequest): Promise<InferAnswer>;
 }
+
+type Features = ort.InferenceSession.OnnxValueMapType;
 
 /**
  * Opens a model's graphs. Runs in the inference child only: sessions block their thread while they work.
@@ -35,24 +37,33 @@ export async function openSessionSet(request: OpenRequest, manifest: ModelManife
 
   const side = manifest.window;
   const pixels = (data: Uint8Array) => new ort.Tensor('uint8', data, [1, side, side, 3]);
-  let longFeatures: ort.InferenceSession.OnnxValueMapType | null = null;
+  const kept = { short: new Map<number, Features>(), long: new Map<number, Features>() };
+  const featuresOf = async (
+    branch: keyof typeof kept,
+    view: Uint8Array | LongFeatures | null,
+    slot: number,
+  ) => {
+    if (view instanceof Uint8Array) {
+      kept[branch].set(slot, await sessions[branch].run({ [TENSORS.pixels]: pixels(view) }));
+    } else if (view !== null) kept[branch].set(slot, tensorsOf(view));
+    const features = kept[branch].get(slot);
+    if (features === undefined) {
+      throw new ModelError(`a window came without its ${branch}-range window, and none is kept for it`, {
+        tensor: branch === 'long' ? TENSORS.longKeys : TENSORS.shortKeys,
+        expected: `${branch}-range pixels`,
+        actual: 'none',
+      });
+    }
+    return features;
+  };
 
   return {
-    async infer({ local, short, long, giveLong }) {
+    async infer({ local, short, long, giveLong, slots = { short: 0, long: 0 } }) {
       const started = performance.now();
-      if (long instanceof Uint8Array) {
-        longFeatures = await sessions.long.run({ [TENSORS.pixels]: pixels(long) });
-      } else if (long !== null) longFeatures = tensorsOf(long);
-      if (longFeatures === null) {
-        throw new ModelError('the first window of a run came without its long-range window', {
-          tensor: TENSORS.longKeys,
-          expected: 'long-range pixels',
-          actual: 'none',
-        });
-      }
+      const longFeatures = await featuresOf('long', long, slots.long);
       const longDone = performance.now();
-      const given = giveLong === true ? featuresOf(longFeatures) : null;
-      const shortFeatures = await sessions.short.run({ [TENSORS.pixels]: pixels(short) });
+      const given = giveLong === true ? asFloats(longFeatures) : null;
+      const shortFeatures = await featuresOf('short', short, slots.short);
       const shortDone = performance.now();
       const answer = await sessions.local.run({
         [TENSORS.pixels]: pixels(local),
@@ -80,7 +91,7 @@ function tensorsOf({ keys, values }: LongFeatures): ort.InferenceSession.OnnxVal
   return { [TENSORS.keys]: tensor(keys), [TENSORS.values]: tensor(values) };
 }
 
-function featuresOf(features: ort.InferenceSession.OnnxValueMapType): LongFeatures | null {
+function asFloats(features: ort.InferenceSession.OnnxValueMapType): LongFeatures | null {
   const [keys, values] = [features[TENSORS.keys]!, features[TENSORS.values]!];
   if (!(keys.data instanceof Float32Array && values.data instanceof Float32Array)) return null;
   return { keys: { data: keys.data, dims: keys.dims }, values: { data: values.data, dims: values.dims } };

@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { ConfigError, SourceError } from '../core/errors.ts';
 import { BAND_PRESETS } from '../scene/band-presets.ts';
 import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
+import { BLENDS } from '../stitch/ramp.ts';
+import { AUGMENTATIONS } from './ask-network.ts';
+import { QUALITIES } from './choose-quality.ts';
 
 /**
  * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
@@ -117,6 +120,21 @@ export const pipelineSchema = z.strictObject({
   bbox: box.optional().describe('west, south, east, north in degrees on WGS 84; west above east crosses 180'),
   bboxPx: box.optional().describe('x0, y0, x1, y1: columns and rows from 0, ends exclusive'),
   stride: z.number().int().positive().optional().describe('pixels between neighbouring windows'),
+  quality: z
+    .enum(QUALITIES)
+    .optional()
+    .describe('how much exactness is given up for time; stride, blend and shareContext go before it'),
+  blend: z
+    .enum(BLENDS)
+    .optional()
+    .describe('how scores of overlapping windows are weighted: alike, or less towards their edges'),
+  shareContext: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('so many neighbouring windows a side share their context windows'),
+  tta: z.enum(AUGMENTATIONS).optional().describe('d4: the mean over eight orientations of each window'),
   mode: z.enum(['reference', 'centred']).optional(),
   sampling: z.enum(['exact', 'pyramid']).optional(),
   vector: z

@@ -2,6 +2,7 @@ import type { FrustumPlan } from '../frustum/plan.ts';
 import { DEFAULT_CACHE_BYTES } from '../geotiff/open-geotiff.ts';
 import { sampleBytes } from '../geotiff/sample-array.ts';
 import type { SceneDescription } from '../scene/describe-scene.ts';
+import type { Blend } from '../stitch/ramp.ts';
 import { stripBytes } from '../stitch/strip.ts';
 
 /** Resident memory of a run in the process that reads and writes, without the network's own process. */
@@ -29,6 +30,7 @@ export function estimateMemory(
   scene: Pick<SceneDescription, 'width' | 'height' | 'bands' | 'sampleType'>,
   plan: FrustumPlan,
   model: { readonly classCount: number; readonly scoreStride: number },
+  blend: Blend = 'uniform',
 ): MemoryEstimate {
   const pixels = scene.width * scene.height;
   const decoded = pixels * scene.bands * sampleBytes(scene.sampleType);
@@ -40,6 +42,7 @@ export function estimateMemory(
     channels: model.classCount,
     frameWidth: plan.frame.width,
     frameHeight: plan.frame.height,
+    blend,
   });
   const rows = Math.min(TILE_ROWS, scene.height) * scene.width;
   const bufferBytes = Math.round((2 * rows * 4) / 3) + Math.min(decoded, DECODING_BYTES);

@@ -3,11 +3,13 @@ import { NODATA_CLASS } from '../core/classes.ts';
 import type { ScenePixels } from '../core/ports.ts';
 import type { ClassRows } from '../core/raster.ts';
 import { intersectWindows, type Window } from '../core/window.ts';
-import { type Frustum, type FrustumPlan, frustaOf, windowKey } from '../frustum/plan.ts';
+import { type Frustum, type FrustumPlan, frustaOf } from '../frustum/plan.ts';
 import type { FrustumReader } from '../frustum/read-frustum.ts';
 import type { Model } from '../model/open-model.ts';
 import { createDecider } from '../stitch/decide.ts';
+import type { Blend } from '../stitch/ramp.ts';
 import { Strip } from '../stitch/strip.ts';
+import { type AskTally, type Augmentation, createAsker } from './ask-network.ts';
 import { mapAhead } from './map-ahead.ts';
 
 export interface InferRowsOptions {
@@ -17,6 +19,8 @@ export interface InferRowsOptions {
   readonly scene: ScenePixels;
   readonly reader: FrustumReader;
   readonly model: Model;
+  readonly blend: Blend;
+  readonly tta: Augmentation;
   readonly signal?: AbortSignal;
   /** Called after each window with the number of windows done so far, which one it was, and whether it had data. */
   readonly onWindow?: (done: number, frustum: Frustum, hadData: boolean) => void;
@@ -25,16 +29,11 @@ export interface InferRowsOptions {
 }
 
 /** What inference cost, for the run's metadata. Milliseconds are wall time. */
-export interface InferTally {
+export interface InferTally extends AskTally {
   windows: number;
   /** Windows without a single valid pixel: not run, their pixels are nodata whatever the network would say. */
   emptyWindows: number;
-  /** Times the long-range encoder ran. */
-  longEncoderRuns: number;
   readMs: number;
-  longMs: number;
-  shortMs: number;
-  localMs: number;
   stitchMs: number;
 }
 
@@ -43,6 +42,7 @@ export function createTally(): InferTally {
     windows: 0,
     emptyWindows: 0,
     longEncoderRuns: 0,
+    shortEncoderRuns: 0,
     readMs: 0,
     longMs: 0,
     shortMs: 0,
@@ -59,7 +59,7 @@ const AHEAD = 1;
  * their top; pixels outside the area or without data in the scene are nodata.
  */
 export async function* inferRows(options: InferRowsOptions): AsyncGenerator<ClassRows> {
-  const { plan, area, scene, reader, model, signal, tally } = options;
+  const { plan, area, scene, reader, model, blend, tta, signal, tally } = options;
   const { manifest } = model;
   const strip = new Strip({
     window: plan.window,
@@ -68,6 +68,7 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     channels: manifest.classes.length,
     frameWidth: plan.frame.width,
     frameHeight: plan.frame.height,
+    blend,
   });
   const decider = createDecider(
     strip,
@@ -93,20 +94,11 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     tally.readMs += performance.now() - started;
     return { frustum, pixels };
   });
-  let longKey: string | null = null;
-  const patches = mapAhead(views, AHEAD, async ({ frustum, pixels }) => {
-    if (pixels === null) return { frustum, scores: null };
-    const key = windowKey(frustum.windows[2]!);
-    const [local, short, long] = pixels;
-    const request = { local: local!, short: short!, long: key === longKey ? null : long! };
-    if (request.long !== null) tally.longEncoderRuns++;
-    longKey = key;
-    const { scores, milliseconds } = await model.infer(request);
-    tally.longMs += milliseconds.long;
-    tally.shortMs += milliseconds.short;
-    tally.localMs += milliseconds.local;
-    return { frustum, scores };
-  });
+  const ask = createAsker(plan, model, tta, tally);
+  const patches = mapAhead(views, AHEAD, async ({ frustum, pixels }) => ({
+    frustum,
+    scores: pixels === null ? null : await ask(frustum, pixels),
+  }));
 
   let done = 0;
   for await (const { frustum, scores } of patches) {

@@ -109,6 +109,8 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           scene,
           reader: shared.watch(createFrustumReader({ scene, plan, pyramid })),
           model: shared.model,
+          blend: task.config.blend,
+          tta: task.config.tta,
           tally,
           onWindow: (_, { index }, hadData) =>
             hooks.onWindow?.({ index, hadData, bytesRead: scene.stats.traffic.bytes }, tally),

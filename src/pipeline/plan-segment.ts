@@ -8,6 +8,8 @@ import type { Scene } from '../scene/open-scene.ts';
 import { STAC_ITEM_FILE } from '../sink/stac/item.ts';
 import { parseSceneTime, type SceneTime, timeOfScene } from '../sink/stac/time.ts';
 import { vectorFileOf } from '../sink/vector-formats.ts';
+import { chooseWindows, deviationsOf, type WindowChoice } from './choose-quality.ts';
+import { type MeasuredCost, readMeasuredCost } from './measured-quality.ts';
 import { identityOfArea, type PlannedArea, planArea } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 import { identityOf, RUN_FILE } from './run-record.ts';
@@ -20,7 +22,11 @@ export interface SegmentTask extends PlannedArea {
   /** The whole scene's grid of windows, cut to those that the area needs. */
   readonly plan: FrustumPlan;
   readonly config: {
+    readonly quality: WindowChoice['quality'];
     readonly stride: number;
+    readonly blend: WindowChoice['blend'];
+    readonly shareContext: number;
+    readonly tta: WindowChoice['tta'];
     readonly mode: FrustumPlan['mode'];
     readonly sampling: 'exact' | 'pyramid';
     /** File names of the polygon layer. */
@@ -34,6 +40,8 @@ export interface SegmentTask extends PlannedArea {
     readonly provider: 'cpu' | 'cuda' | 'webgpu';
     readonly threads: number;
   };
+  /** What the config's choices cost, if the model's folder says so. */
+  readonly measuredCost: MeasuredCost | null;
   /** See `RunRecord.identity`. */
   readonly identity: string;
   readonly warnings: readonly string[];
@@ -52,7 +60,7 @@ export async function planSegment(
 ): Promise<SegmentTask> {
   const { width, height } = scene.grid;
   const config = {
-    stride: options.stride ?? manifest.window / 2,
+    ...chooseWindows(options, manifest),
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: planVectorFiles(options.vector ?? ['geojson']),
@@ -93,9 +101,14 @@ export async function planSegment(
     padTo,
     stride: config.stride,
     mode: config.mode,
+    shareContext: config.shareContext,
   });
   const plan = record === null ? whole : selectFrusta(whole, area);
-  const { threads: _, ...decisive } = config;
+  const { threads: _t, quality: _q, blend: _b, shareContext: _s, tta: _a, ...others } = config;
+  // What is as published is not named, so that such runs are known again whatever else can be chosen.
+  const decisive = { ...others, ...deviationsOf(config) };
+  const checksum = modelChecksum(manifest);
+  const measuredCost = await readMeasuredCost(options.model, checksum, config);
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
@@ -103,11 +116,12 @@ export async function planSegment(
     scene: { ...scene.metadata, url: null, files: await Promise.all(scene.files.map(identifyFile)) },
     // Side files that place it may change while the scene's own file does not.
     grid: scene.grid,
-    model: modelChecksum(manifest),
+    model: checksum,
     config: decisive,
     area: identityOfArea(record),
   });
-  return { plan, area, record, config, identity, warnings: planWarnings(plan, manifest) };
+  const warnings = [...planWarnings(plan, manifest), ...blendWarnings(config, manifest)];
+  return { plan, area, record, config, measuredCost, identity, warnings };
 }
 
 /** When the last of a scene's files was changed; `null` if one cannot tell. */
@@ -145,6 +159,16 @@ export function checkStride(stride: number, window: number): void {
     `--stride ${stride}: windows of ${window} px can be a multiple of 4 px apart, and at most ${window}; use ${below}`,
     { pointer: '--stride', value: stride },
   );
+}
+
+function blendWarnings(
+  { blend, stride }: Pick<SegmentTask['config'], 'blend' | 'stride'>,
+  { window }: Pick<ModelManifest, 'window'>,
+): string[] {
+  if (blend === 'uniform' || stride < window) return [];
+  return [
+    `--blend ${blend}: windows of ${window} px that are ${stride} px apart don't overlap, so there is nothing to blend; a smaller --stride lets it work`,
+  ];
 }
 
 /** What a user should know of a plan before a run. */

@@ -1,6 +1,7 @@
 import type { Grid } from '../core/grid.ts';
 import { measurePixel } from '../core/place-pixels.ts';
 import { toldTime } from '../sink/stac/time.ts';
+import { passesOf } from './ask-network.ts';
 import type { SegmentReport } from './segment-report.ts';
 
 interface FactGroup {
@@ -48,6 +49,7 @@ export function factsOf(report: SegmentReport): FactGroup[] {
       heading: 'Settings',
       entries: [
         ['Stride', `${config.stride} pixels`],
+        ...specialsOf(config),
         ['Geometry', config.mode],
         ['Context', config.sampling === 'exact' ? 'full resolution' : 'altitude pyramid'],
         ['Windows', `${counts.windowsRun + counts.windowsWithoutData}`],
@@ -77,10 +79,27 @@ export function lineageOf(report: SegmentReport): string {
   const polygons = polygonsOf(report);
   return (
     `Land cover of ${nameOf(scene)}, bands ${scene.bands.join(', ')}, by the SFR-Net model ${model.name}: ` +
-    `${windows} windows of ${model.window} pixels every ${config.stride} pixels, ${config.mode} geometry, context from ${context}.` +
+    `${windows} windows of ${model.window} pixels every ${config.stride} pixels${specialsOf(config)
+      .map(([name, value]) => `, ${name.toLowerCase()} ${value}`)
+      .join('')}, ${config.mode} geometry, context from ${context}.` +
     (report.area === null ? '' : ` Mapped in part: ${areaOf(report)}.`) +
     (polygons === null ? '' : ` Polygons: ${polygons}.`)
   );
+}
+
+/** How windows are run otherwise than published; what is as published is not told. */
+function specialsOf({
+  blend,
+  shareContext,
+  tta,
+}: SegmentReport['config']): (readonly [name: string, value: string])[] {
+  return [
+    ...(blend === 'tapered' ? [['Overlaps', 'tapered'] as const] : []),
+    ...(shareContext > 1
+      ? [['Context shared', `by ${shareContext} × ${shareContext} windows`] as const]
+      : []),
+    ...(tta === 'd4' ? [['Orientations', `${passesOf(tta)}`] as const] : []),
+  ];
 }
 
 /** The scene's file, or what stands for its files. */

@@ -6,11 +6,12 @@ import type { Provider } from '../model/protocol.ts';
 import type { PlaceOptions } from '../scene/place/place-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
+import type { WindowOptions } from './choose-quality.ts';
 import type { AreaChoice } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 
 /** What to map, with what, and where to; the whole scene unless an area is given. */
-export interface SegmentOptions extends AreaChoice {
+export interface SegmentOptions extends AreaChoice, WindowOptions {
   /** Path, or `file:`, `http(s):` or `s3:` URL, of a GeoTIFF. */
   readonly scene: string | readonly string[];
   /** Model folder that `convertCheckpoint` wrote. */
@@ -23,8 +24,6 @@ export interface SegmentOptions extends AreaChoice {
   readonly stretch?: Stretch;
   /** Where the scene lies, instead of what its files say. */
   readonly place?: PlaceOptions;
-  /** Pixels between neighbouring windows; half a window unless told. */
-  readonly stride?: number;
   /** The geometry that the model was trained with, unless told. */
   readonly mode?: GeometryMode;
   /** Where context is read from; `exact` (full resolution) unless told. */

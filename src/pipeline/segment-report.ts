@@ -7,7 +7,9 @@ import type { SceneMetadata } from '../scene/scene-metadata.ts';
 import { type ConfidenceSummary, summarizeConfidence } from '../sink/report/histogram.ts';
 import type { GeneralisationSummary } from '../vectorize/generalise-coverage.ts';
 import type { CoverageSummary } from '../vectorize/trace-coverage.ts';
+import { passesOf } from './ask-network.ts';
 import type { InferTally } from './infer-rows.ts';
+import type { MeasuredCost } from './measured-quality.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
 import type { SegmentTask } from './plan-segment.ts';
@@ -44,6 +46,8 @@ export interface SegmentReport extends RunRecord {
     'name' | 'window' | 'distances' | 'padTo' | 'dtype' | 'scaleEmbeddings' | 'parameters' | 'source'
   > & { readonly checksum: string };
   readonly config: SegmentTask['config'];
+  /** What these settings cost on the model's own validation scenes; `null` where the model's folder doesn't say. */
+  readonly measuredCost: MeasuredCost | null;
   /** The part of the scene that was asked for; `null` for all of it. */
   readonly area: AreaRecord | null;
   readonly plan: {
@@ -58,6 +62,9 @@ export interface SegmentReport extends RunRecord {
     /** Windows of the plan that reach no pixel of the area. */
     readonly windowsSkipped: number;
     readonly longEncoderRuns: number;
+    readonly shortEncoderRuns: number;
+    /** Times that windows went through the network: `windowsRun`, each as often as `config.tta` says. */
+    readonly networkRuns: number;
     readonly validPixels: number;
     readonly nodataPixels: number;
     readonly polygons: number | null;
@@ -136,6 +143,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       source,
     },
     config: task.config,
+    measuredCost: task.measuredCost,
     area: task.record,
     plan: { windows, frame, published },
     counts: {
@@ -143,6 +151,8 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       windowsWithoutData: tally.emptyWindows,
       windowsSkipped: windows - task.plan.count,
       longEncoderRuns: tally.longEncoderRuns,
+      shortEncoderRuns: tally.shortEncoderRuns,
+      networkRuns: tally.windows * passesOf(task.config.tta),
       validPixels: totals.validPixels,
       nodataPixels: totals.nodataPixels,
       polygons: coverage?.faces ?? null,

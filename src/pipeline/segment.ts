@@ -71,6 +71,8 @@ async function runTask(
           scene,
           reader,
           model,
+          blend: config.blend,
+          tta: config.tta,
           tally,
           onWindow,
           ...signal,

@@ -28,15 +28,18 @@ export function createDecider(strip: Strip, window: Window, classIds: readonly n
   const side = cells + 2 * halo;
   const phases = upsamplePhases(scoreStride);
   const blended = new Float32Array(side);
-  const line = new Float32Array(channels * tile);
+  const { planes } = strip;
+  const line = new Float32Array(planes * tile);
+  /** Where in `line` the weights are; `null` where a tile has one weight for all of its pixels. */
+  const weightAt = planes > channels ? channels * tile : null;
 
-  /** Upsampled scores of pixel row `row` of a tile into `line`, [channels][tile]. */
+  /** Upsampled sums of pixel row `row` of a tile into `line`, [planes][tile]. */
   function upsampleRow(sums: Float32Array, base: number, row: number): void {
     const phase = row % scoreStride;
     const cellRow = (row - phase) / scoreStride + halo + phases.offset[phase]!;
     const w1 = phases.weight[phase]!;
     const w0 = 1 - w1;
-    for (let c = 0; c < channels; c++) {
+    for (let c = 0; c < planes; c++) {
       const upper = base + (c * side + cellRow) * side;
       // An exact hit (scoreStride 1) has no second row to read.
       const lower = w1 === 0 ? upper : upper + side;
@@ -59,12 +62,12 @@ export function createDecider(strip: Strip, window: Window, classIds: readonly n
     if (rowCount <= 0) return null;
     const classes = new Uint8Array(rowCount * width).fill(NODATA_CLASS);
     const confidence = new Uint8Array(rowCount * width);
-    const tileFloats = channels * side * side;
+    const tileFloats = planes * side * side;
     for (let t = Math.floor(window.x / tile); t * tile < window.x + width; t++) {
       if (tileRow.weights[t] === 0) continue;
       const firstColumn = Math.max(window.x - t * tile, 0);
       const endColumn = Math.min(tile, window.x + width - t * tile);
-      const perUnit = 1 / tileRow.weights[t]!;
+      const perTile = 1 / tileRow.weights[t]!;
       for (let row = 0; row < rowCount; row++) {
         upsampleRow(tileRow.sums, t * tileFloats, firstRow + row);
         const out = row * width + t * tile - window.x;
@@ -78,6 +81,7 @@ export function createDecider(strip: Strip, window: Window, classIds: readonly n
               best = c;
             }
           }
+          const perUnit = weightAt === null ? perTile : 1 / line[weightAt + x]!;
           let total = 0;
           for (let c = 0; c < channels; c++) total += Math.exp((line[c * tile + x]! - bestScore) * perUnit);
           classes[out + x] = classIds[best]!;

@@ -1,4 +1,5 @@
 import { ConfigError } from '../core/errors.ts';
+import { type Blend, rampOf } from './ramp.ts';
 
 /**
  * The strip: rolling rows in which patches are summed until no later patch can reach them.
@@ -20,15 +21,20 @@ export interface StripOptions {
   readonly frameHeight: number;
   /** Pixels between neighbouring windows. */
   readonly stride: number;
+  /** How the scores of overlapping windows are weighted; `uniform` unless told. */
+  readonly blend?: Blend;
 }
 
 /** Finished tile row: sums of scores over `tile` pixel rows. Valid until the next call to the strip. */
 export interface TileRow {
   /** First pixel row. */
   readonly y: number;
-  /** Float32, tiles left to right, each [channels][cells + 2 halo][cells + 2 halo] (halo 0 where scoreStride is 1). */
+  /**
+   * Float32, tiles left to right, each [planes][cells + 2 halo][cells + 2 halo] (halo 0 where scoreStride is 1): one plane
+   * a channel and, in a tapered strip, one more with the weights that the scores were summed with.
+   */
   readonly sums: Float32Array;
-  /** Total weight summed into each tile; 0 where no patch was added. */
+  /** Times that patches were added to each tile, whatever their ramps; 0 where none was. */
   readonly weights: Float64Array;
 }
 
@@ -43,7 +49,12 @@ export function stripBytes(options: StripOptions): number {
   const tile = tileSide(options);
   const side = tile / options.scoreStride + 2 * haloOf(options);
   const tiles = (options.window / tile) * (options.frameWidth / tile);
-  return tiles * (options.channels * side * side * 4 + 8);
+  return tiles * (planesOf(options) * side * side * 4 + 8);
+}
+
+/** Score channels and, where weights differ from cell to cell, the plane of weights. */
+function planesOf({ channels, blend }: StripOptions): number {
+  return channels + (blend === 'tapered' ? 1 : 0);
 }
 
 /** Cells around a tile that belong to its neighbours: 1, or 0 where no upsampling is needed. */
@@ -63,11 +74,15 @@ export class Strip {
   /** Cells around a tile that belong to its neighbours: 1, or 0 where no upsampling is needed. */
   readonly halo: number;
   readonly tilesAcross: number;
+  /** Planes of a tile's sums. */
+  readonly planes: number;
   readonly options: StripOptions;
   readonly #tileFloats: number;
   readonly #tilesPerWindow: number;
   readonly #sums: Float32Array[];
   readonly #weights: Float64Array[];
+  /** Weight of a patch's cells along one axis; `null` where all count alike. */
+  readonly #ramp: Float64Array | null;
   /** First tile row that is not released yet. */
   #firstTileRow = 0;
 
@@ -85,8 +100,10 @@ export class Strip {
     this.halo = haloOf(options);
     this.tilesAcross = options.frameWidth / this.tile;
     this.#tilesPerWindow = options.window / this.tile;
+    this.planes = planesOf(options);
+    this.#ramp = options.blend === 'tapered' ? rampOf(options) : null;
     const side = this.cells + 2 * this.halo;
-    this.#tileFloats = options.channels * side * side;
+    this.#tileFloats = this.planes * side * side;
     this.#sums = Array.from(
       { length: this.#tilesPerWindow },
       () => new Float32Array(this.tilesAcross * this.#tileFloats),
@@ -109,7 +126,9 @@ export class Strip {
       const sums = this.#sums[slot]!;
       const weights = this.#weights[slot]!;
       for (let i = 0; i < this.#tilesPerWindow; i++) {
-        this.#addTile(sums, (tileX + i) * this.#tileFloats, scores, i * this.cells, j * this.cells, weight);
+        const base = (tileX + i) * this.#tileFloats;
+        if (this.#ramp === null) this.#addTile(sums, base, scores, i * this.cells, j * this.cells, weight);
+        else this.#addTapered(this.#ramp, sums, base, scores, i * this.cells, j * this.cells, weight);
         weights[tileX + i]! += weight;
       }
     }
@@ -135,6 +154,35 @@ export class Strip {
         if (halo === 1 && col === 0) sums[to++]! += weight * scores[from]!;
         for (let k = from + left; k < from + right; k++) sums[to++]! += weight * scores[k]!;
         if (halo === 1 && col + cells === n) sums[to++]! += weight * scores[from + n - 1]!;
+      }
+    }
+  }
+
+  /** As `#addTile`, each cell with its own weight, and the weights into the last plane. */
+  #addTapered(
+    ramp: Float64Array,
+    sums: Float32Array,
+    base: number,
+    scores: Float32Array,
+    col: number,
+    row: number,
+    weight: number,
+  ): void {
+    const n = ramp.length;
+    const { cells, halo } = this;
+    const { channels } = this.options;
+    const side = cells + 2 * halo;
+    const plane = side * side;
+    for (let v = 0; v < side; v++) {
+      const cellRow = Math.min(Math.max(row + v - halo, 0), n - 1);
+      const rowWeight = weight * ramp[cellRow]!;
+      for (let u = 0; u < side; u++) {
+        const cell = Math.min(Math.max(col + u - halo, 0), n - 1);
+        const cellWeight = rowWeight * ramp[cell]!;
+        const from = cellRow * n + cell;
+        const to = base + v * side + u;
+        for (let c = 0; c < channels; c++) sums[to + c * plane]! += cellWeight * scores[c * n * n + from]!;
+        sums[to + channels * plane]! += cellWeight;
       }
     }
   }

@@ -7,59 +7,27 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createPairCounts, type PairCounts } from '../../src/evaluate/confusion.ts';
-import { countRasters } from '../../src/evaluate/evaluate-rasters.ts';
+import { createPairCounts } from '../../src/evaluate/confusion.ts';
 import { formatEvaluation } from '../../src/evaluate/format-evaluation.ts';
 import { scorePairs } from '../../src/evaluate/score.ts';
-import { readModelManifest, segment, synthesize } from '../../src/index.ts';
-import { readClassRaster } from '../../src/scene/read-class-raster.ts';
-import { type LabelledScene, writeDubaiScene, writeEarthScene } from '../support/validation-scenes.ts';
+import { readModelManifest, segment } from '../../src/index.ts';
+import { addPairs, VALIDATION_SETS } from '../support/validation-sets.ts';
 
-const SETS: Readonly<
-  Record<string, { readonly ignore: readonly number[]; scenes(dir: string): Promise<LabelledScene[]> }>
-> = {
-  synth: {
-    ignore: [0],
-    scenes: (dir) => Promise.all([101, 102, 103, 104].map((seed) => writeSynthScene(seed, dir))),
-  },
-  dubai: {
-    ignore: [0],
-    scenes: async (dir) => [await writeDubaiScene('Tile 1', dir), await writeDubaiScene('Tile 3', dir)],
-  },
-  // Land only, as the floors of this data set are given; water (5) is left out of the truth.
-  earth: { ignore: [0, 5], scenes: async (dir) => [await writeEarthScene(dir)] },
-};
-
-async function writeSynthScene(seed: number, dir: string): Promise<LabelledScene> {
-  const made = await synthesize({ width: 2048, height: 2048, seed, outDir: join(dir, `synth-${seed}`) });
-  return { name: `synth-${seed}`, scene: made.scenePath, truth: made.truthPath };
-}
-
-async function addPairs(counts: PairCounts, predicted: string, truth: string): Promise<void> {
-  const [map, labels] = [await readClassRaster(predicted), await readClassRaster(truth)];
-  try {
-    await countRasters(counts, map.rows(), labels.rows());
-  } finally {
-    await Promise.all([map.close(), labels.close()]);
-  }
-}
-
+const keys = ['synth', 'dubai', 'earth'] as const;
 const folders = process.argv.slice(2);
-if (folders.length === 0) folders.push(...Object.keys(SETS).map((set) => `models/sfrnet-mini-${set}`));
+if (folders.length === 0) folders.push(...keys.map((set) => `models/sfrnet-mini-${set}`));
 const dir = await mkdtemp(join(tmpdir(), 'frustum-score-'));
 try {
   for (const folder of folders) {
-    const key = Object.keys(SETS).find((name) => basename(folder).includes(name));
-    if (key === undefined)
-      throw new Error(`${folder}: its name says none of ${Object.keys(SETS).join(', ')}`);
-    const { ignore, scenes } = SETS[key]!;
+    const key = keys.find((name) => basename(folder).includes(name));
+    if (key === undefined) throw new Error(`${folder}: its name says none of ${keys.join(', ')}`);
+    const { ignore, reading, scenes } = VALIDATION_SETS[key];
     const { classes, distances } = await readModelManifest(folder, true);
     const counts = createPairCounts();
     let seconds = 0;
     for (const { name, scene, truth } of await scenes(dir)) {
       const outDir = join(dir, basename(folder), name);
-      const bands = key === 'synth' ? { bands: [2, 3, 4] as const } : {};
-      const report = await segment({ scene, model: folder, outDir, vector: [], preview: false, ...bands });
+      const report = await segment({ scene, model: folder, outDir, vector: [], preview: false, ...reading });
       seconds += report.seconds.total;
       await addPairs(counts, join(outDir, 'landcover.tif'), truth);
     }
