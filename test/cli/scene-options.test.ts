@@ -41,10 +41,11 @@ describe('frustum segment', () => {
     const whole = await map('whole', writeTiff(join(dir, 'whole.tif'), image), ...how);
     expect(whole.run.scene.bands).toEqual(['3', '2', '1']);
     expect(whole.run.scene.stretch).toMatchObject({ kind: 'stddev', deviations: 2, gamma: 1.3 });
-    const files = writePieces(dir, image, pieces(image, 2, 2));
+    const files = writePieces(join(dir, 'pieces'), image, pieces(image, 2, 2), 'whole');
     expect((await map('files', ...files, ...how)).hashes).toEqual(whole.hashes);
-    await writeFile(join(dir, 'list.txt'), files.join('\n'));
-    expect((await map('list', `@${join(dir, 'list.txt')}`, ...how)).hashes).toEqual(whole.hashes);
+    const list = join(dir, 'pieces', 'whole.txt');
+    await writeFile(list, files.join('\n'));
+    expect((await map('list', `@${list}`, ...how)).hashes).toEqual(whole.hashes);
     const recorded = ['--bands', 'gf2', '--stretch', `recorded:${join(dir, 'whole', 'run.json')}`];
     const again = await map('recorded', join(dir, 'whole.tif'), ...recorded);
     expect(again.hashes).toEqual(whole.hashes);

@@ -110,9 +110,9 @@ describe('a plan on AWS Batch (a stand-in that runs the jobs on this machine)', 
         });
       },
     });
-    const { to, job } = await planned([scene], 2, '--stride', '32', '--engine', 'aws-batch');
+    const { to, job } = await planned([scene], 2, '--stride', '16', '--engine', 'aws-batch');
     const expected = join(dir, 'whole', 'finer');
-    await segment({ scene, model: MODEL, outDir: expected, bands: [2, 3, 4], stride: 32, threads: 1 });
+    await segment({ scene, model: MODEL, outDir: expected, bands: [2, 3, 4], stride: 16, threads: 1 });
     await server.idle();
     expect(reclaimed.length).toBeGreaterThanOrEqual(2);
     const children = server.jobs().filter(({ jobId }) => jobId!.includes(':'));

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Window } from '../../src/core/window.ts';
 import type { SampleArray } from '../../src/geotiff/sample-array.ts';
@@ -59,12 +60,22 @@ export function pieces(image: TestImage, across: number, down: number, overlap =
   );
 }
 
-/** Writes pieces of an image as files of mixed layouts; their paths. */
-export function writePieces(dir: string, image: TestImage, windows: readonly Window[]): string[] {
-  return windows.map((window, i) =>
-    writeTiff(join(dir, `piece-${i}.tif`), {
+/**
+ * Writes pieces of an image as files of mixed layouts; their paths.
+ * @param name of all of them, in folders of their own: maps and polygons say which scene they are of
+ */
+export function writePieces(
+  dir: string,
+  image: TestImage,
+  windows: readonly Window[],
+  name?: string,
+): string[] {
+  return windows.map((window, i) => {
+    const folder = name === undefined ? dir : join(dir, `piece-${i}`);
+    mkdirSync(folder, { recursive: true });
+    return writeTiff(join(folder, `${name ?? `piece-${i}`}.tif`), {
       ...placed(cutImage(image, window), window.x, window.y),
       ...LAYOUTS[i % LAYOUTS.length],
-    }),
-  );
+    });
+  });
 }

@@ -1,7 +1,7 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fromFile } from 'geotiff';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openScene, type SegmentOptions, type SegmentReport, segment } from '../../src/index.ts';
@@ -141,23 +141,13 @@ describe('a scene in several files', () => {
         .map(({ file, sha256 }) => [file, sha256]),
     );
 
-  /** Pieces that are all called like the uncut scene, in folders of their own: maps and polygons say which scene they are of. */
-  const writeNamesakes = (folder: string, windows: Parameters<typeof writePieces>[2]) => {
-    mkdirSync(folder);
-    return writePieces(folder, whole, windows).map((file, i) => {
-      const named = join(folder, String(i), 'uncut.tif');
-      mkdirSync(dirname(named));
-      renameSync(file, named);
-      return named;
-    });
-  };
   let uncut: SegmentReport;
   beforeAll(async () => {
     uncut = await map('uncut', writeTiff(join(dir, 'uncut.tif'), whole), options);
   });
 
   it.each([0, 11])('gives the bytes of the uncut one, with %i pixels of overlap', async (overlap) => {
-    const files = writeNamesakes(join(dir, `pieces-${overlap}`), pieces(whole, 3, 3, overlap));
+    const files = writePieces(join(dir, `pieces-${overlap}`), whole, pieces(whole, 3, 3, overlap), 'uncut');
     const report = await map(`mapped-${overlap}`, files, options);
     expect(report.outputs.map(({ file }) => file)).toEqual(uncut.outputs.map(({ file }) => file));
     expect(Object.keys(hashes(report))).toContain('landcover.geojson');
@@ -171,7 +161,7 @@ describe('a scene in several files', () => {
   });
 
   it('is taken for done when asked again, and for another scene in another order', async () => {
-    const files = writeNamesakes(join(dir, 'again'), pieces(whole, 2, 1));
+    const files = writePieces(join(dir, 'again'), whole, pieces(whole, 2, 1), 'uncut');
     const first = await map('again-out', files, { ...options, preview: false });
     expect((await map('again-out', files, { ...options, preview: false })).alreadyDone).toBe(true);
     const turned = await map('again-out', files.toReversed(), { ...options, preview: false });
@@ -214,7 +204,7 @@ describe('a scene in several files', () => {
 
   it('can be read through a pyramid, and is not overwritten by an output', async () => {
     const folder = join(dir, 'own-folder');
-    const files = writeNamesakes(folder, pieces(whole, 2, 2));
+    const files = writePieces(folder, whole, pieces(whole, 2, 2), 'uncut');
     const sampled = { ...options, sampling: 'pyramid', vector: [], preview: false } as const;
     const first = await map('sampled', files, sampled);
     const uncutSampled = await map('uncut-sampled', join(dir, 'uncut.tif'), sampled);
