@@ -47,6 +47,11 @@ async function runBoth(weights: StateDict, arch: SfrNetArchitecture, size: Windo
   const { height, width } = size;
   const cut = await openGraphs(buildGraphs(weights, arch, size, OPTIONS));
   const { local } = await runWindow(cut, windows, [height, width]);
+  return { rewritten: local.scores!, plain: await runPlain(weights, arch, size, windows) };
+}
+
+async function runPlain(weights: StateDict, arch: SfrNetArchitecture, size: WindowSize, windows: Windows) {
+  const { height, width } = size;
   const plain = await InferenceSession.create(
     await encodeGraph(buildPlainGraph(weights, arch, size, OPTIONS)),
     {
@@ -58,7 +63,17 @@ async function runBoth(weights: StateDict, arch: SfrNetArchitecture, size: Windo
     new Tensor('uint8', windows[i]!, [1, height, width, 3]),
   ]);
   const answer = await plain.run(Object.fromEntries(feeds));
-  return { rewritten: local.scores!, plain: answer[TENSORS.scores]! };
+  return answer[TENSORS.scores]!;
+}
+
+/** The same weights, each moved to a neighbouring float32 or the one after. */
+function roundedOtherwise(weights: StateDict, draw: number): StateDict {
+  const read = async (key: string) =>
+    Float32Array.from(
+      await weights.read(key),
+      (x, i) => Number(x) * (1 + (Math.imul(i + 1 + 7919 * draw, 2654435761) < 0 ? 1e-7 : -1e-7)),
+    );
+  return { ...weights, read };
 }
 
 describe('on the golden windows of the published code', () => {
@@ -139,17 +154,23 @@ test('on networks of any shape with any window', async () => {
             { length: height * width * 3 },
             (_, i) => Math.imul(i + 7919 * k + seed, 2654435761) >>> 24,
           );
-        const { rewritten, plain } = await runBoth(seededWeights(arch), arch, { height, width }, [
-          pixels(1),
-          pixels(2),
-          pixels(3),
-        ]);
+        const weights = seededWeights(arch);
+        const windows = [pixels(1), pixels(2), pixels(3)] as const;
+        const { rewritten, plain } = await runBoth(weights, arch, { height, width }, windows);
         expect(rewritten.dims).toEqual(plain.dims);
         const truth = floats(plain);
         const size = truth.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
         const { max } = difference(floats(rewritten), truth);
-        // Measured: 1.1e-6 at worst.
-        expect(max / size).toBeLessThanOrEqual(1e-5);
+        // Norms over few channels that are nearly alike blow roundings up, in the plain graph too: where weights that
+        // differ by one move its scores, no rewrite can stay closer than that.
+        let moved = 0;
+        for (const draw of [1, 2, 3]) {
+          const other = await runPlain(roundedOtherwise(weights, draw), arch, { height, width }, windows);
+          moved = Math.max(moved, difference(floats(other), truth).max);
+        }
+        // Measured on 150 networks: at most 1.2 times as far as the weights' roundings take it (and 1.1e-6 of the size
+        // where nothing is blown up).
+        expect(max).toBeLessThanOrEqual(Math.max(1e-5 * size, 8 * moved));
       },
     ),
     { numRuns: 16 },

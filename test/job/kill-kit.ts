@@ -34,25 +34,23 @@ export interface KillRounds {
   readonly dir: string;
   readonly tmp: string;
   readonly seed: number;
-  /** Goes on until so many processes were killed. */
+  /** Goes on until so many processes were killed, shards and merges among them. */
   readonly kills: number;
   /** Looks at what a round came to. */
   readonly check: (place: string) => Promise<void>;
 }
 
-/** How many processes were killed, by signal and phase. */
-export type KillCounts = Record<string, number>;
-
 /**
  * Does a plan over and over, killing the processes of its shards and of its merge at moments that the seed draws: some
  * time after a phase began. Each is started again until it ends by itself; then comes the next.
  */
-export async function killAgain(rounds: KillRounds): Promise<KillCounts> {
+export async function killAgain(rounds: KillRounds): Promise<void> {
   const { plan, placeOf, seed, kills } = rounds;
   const random = createRandom(seed);
-  const counts: KillCounts = {};
-  let killed = 0;
-  for (let round = 0; killed < kills; round++) {
+  const counts: Record<string, number> = {};
+  const killed = { shard: 0, merge: 0 };
+  const enough = () => killed.shard + killed.merge >= kills && killed.shard > 0 && killed.merge > 0;
+  for (let round = 0; !enough(); round++) {
     const place = placeOf(round);
     const file = join(rounds.dir, `plan-${round}.json`);
     await writeFile(file, JSON.stringify({ ...plan, to: place }));
@@ -73,16 +71,16 @@ export async function killAgain(rounds: KillRounds): Promise<KillCounts> {
         const spared = attempt >= wanted;
         const hit = await runAndKill(args, rounds, place, spared ? null : kill);
         if (hit) {
-          killed++;
-          const name = `${step === 'merge' ? 'merge' : 'shard'} ${kill.phase} ${kill.signal}`;
+          const kind = step === 'merge' ? 'merge' : 'shard';
+          killed[kind]++;
+          const name = `${kind} ${kill.phase} ${kill.signal}`;
           counts[name] = (counts[name] ?? 0) + 1;
         } else break;
       }
     }
     await rounds.check(place);
   }
-  process.stderr.write(`kills: ${killed}: ${JSON.stringify(counts)}\n`);
-  return counts;
+  process.stderr.write(`kills: ${killed.shard + killed.merge}: ${JSON.stringify(counts)}\n`);
 }
 
 function phasesOf(merge: boolean, remote: boolean, sampling: string): readonly Phase[] {

@@ -43,7 +43,7 @@ export function describeKills(kills: { folder: number; pyramid: number; s3: numb
       await segment({ ...SETTINGS, scene, outDir: whole, vector, sampling });
       const expected = await outputsOf(whole);
       const job = await plan([scene], join(dir, 'planned'), 2, { vector, sampling });
-      const counts = await killAgain({
+      await killAgain({
         plan: job,
         placeOf: (round) => join(dir, `${sampling}-${round}`),
         dir: await mkdtemp(join(dir, 'plans-')),
@@ -57,7 +57,6 @@ export function describeKills(kills: { folder: number; pyramid: number; s3: numb
           expect(await leftoversIn(tmp)).toEqual([]);
         },
       });
-      expect(Object.keys(counts).join()).toMatch(/shard.*merge|merge.*shard/);
     },
     LIMIT_MS,
   );
