@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import PQueue from 'p-queue';
 import { AbortedError, EXIT } from '../core/errors.ts';
+import { lastWords } from '../core/last-words.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { JOB_COMMANDS } from './contract.ts';
 import { type JobStatus, openShards, readJobStatus } from './job-status.ts';
@@ -101,7 +102,7 @@ interface WorkerEnd {
 }
 
 const COMMAND = fileURLToPath(new URL('../../bin/frustum.js', import.meta.url));
-/** Characters of a worker's standard error that are kept: its last line says why it failed. */
+/** Characters of a worker's standard error that are kept: its last words say why it failed. */
 const KEPT = 16_384;
 
 function runWorker(
@@ -136,6 +137,6 @@ function lastMessage(stderr: string): string {
   try {
     return String((JSON.parse(line) as { message?: unknown }).message ?? line);
   } catch {
-    return line;
+    return lastWords(stderr);
   }
 }
