@@ -1,3 +1,4 @@
+import { createProxyAgents, namedProxies } from '../io/proxies.ts';
 import type { Finding } from './finding.ts';
 import { reasonOf } from './finding.ts';
 
@@ -14,7 +15,12 @@ export async function checkIdentity(region: string | undefined): Promise<Finding
   const client = new STSClient({
     region: region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: 3000, requestTimeout: 5000, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: 3000,
+      requestTimeout: 5000,
+      throwOnRequestTimeout: true,
+      ...(namedProxies().length > 0 && createProxyAgents()),
+    },
   });
   const late = Symbol('late');
   let timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,5 @@
 import { SourceError } from '../core/errors.ts';
+import { fetchByEnvironment, proxyOf } from './proxies.ts';
 import { changed } from './receive-range.ts';
 import { connectionFailure, Hiccup, PASSING_STATUSES, parseRetryAfter } from './retry.ts';
 import type { Counters, ObjectState, RangeAnswer, RangeRequest, Transport } from './transport.ts';
@@ -26,7 +27,7 @@ export function createHttpTransport(url: string): Transport {
   const send = async (target: URL, range: RangeRequest): Promise<Response> => {
     counters.requests++;
     try {
-      return await fetch(target, {
+      return await fetchByEnvironment(target, {
         redirect: 'manual',
         signal: range.signal,
         headers: {
@@ -35,8 +36,8 @@ export function createHttpTransport(url: string): Transport {
         },
       });
     } catch (error) {
-      if (range.signal.aborted) throw error;
-      throw connectionFailure(shown, target.host, codeOf(error), error);
+      if (range.signal.aborted || error instanceof SourceError) throw error;
+      throw connectionFailure(shown, reachedBy(target), codeOf(error), error);
     }
   };
 
@@ -174,6 +175,12 @@ function failure(url: string, response: Response): Error {
 
 function named(status: number, text: string): string {
   return text === '' ? String(status) : `${status} ${text}`;
+}
+
+/** What a connection was made to, as messages name it. */
+function reachedBy(target: URL): string {
+  const proxy = proxyOf(target.href);
+  return proxy === null ? target.host : `the proxy ${proxy.host} or, through it, ${target.host}`;
 }
 
 /** The system's name for why `fetch` failed, which wraps it several times. */

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { SourceError } from '../core/errors.ts';
+import { createProxyAgents, namedProxies } from './proxies.ts';
 import { explainS3Failure, isRangeBeyondEnd } from './s3-failure.ts';
 import type { S3Options } from './source-options.ts';
 import type { Counters, RangeAnswer, RangeRequest, Transport } from './transport.ts';
@@ -92,6 +93,7 @@ function clientConfig(options: S3Options, anonymous: boolean): S3ClientConfig {
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    ...(namedProxies().length > 0 && { requestHandler: createProxyAgents() }),
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
     ...(anonymous && {

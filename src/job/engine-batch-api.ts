@@ -8,6 +8,7 @@ import {
   TerminateJobCommand,
 } from '@aws-sdk/client-batch';
 import { SourceError } from '../core/errors.ts';
+import { createProxyAgents, namedProxies } from '../io/proxies.ts';
 import { Hiccup, retry } from '../io/retry.ts';
 
 /** The calls of AWS Batch that the engine makes. */
@@ -41,7 +42,12 @@ export function openBatch(region: string): BatchApi {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const common = {
     region,
-    requestHandler: { connectionTimeout: 5000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: 5000,
+      requestTimeout: 30_000,
+      throwOnRequestTimeout: true,
+      ...(namedProxies().length > 0 && createProxyAgents()),
+    },
   };
   const client = new BatchClient({ ...common, retryMode: 'adaptive', maxAttempts: ATTEMPTS });
   const careful = new BatchClient({ ...common, maxAttempts: 1 });
