@@ -3,6 +3,7 @@ import { decodeLerc } from './decode-lerc.ts';
 import { decodeJpeg, decodeWebp } from './decode-picture.ts';
 import { COMPRESSION_NAMES, DECOMPRESSORS, loadZstd, WITH_PREDICTOR } from './decompress.ts';
 import { type ImageLayout, isPacked, samplesInBlock, unsupported } from './image-layout.ts';
+import { loadJpeg } from './jpeg-codec.ts';
 import {
   allocateSamples,
   LITTLE_ENDIAN_HOST,
@@ -31,6 +32,7 @@ export function isPicture(compression: number): boolean {
 /** Loads what a compression needs beyond this module, so that the first block need not wait for it. */
 export async function loadCodec(compression: number): Promise<void> {
   if (compression === ZSTD) await loadZstd();
+  if (compression === JPEG) await loadJpeg();
 }
 
 /** What blocks need that the file keeps once for all of them. */

@@ -1,8 +1,8 @@
 import { findFrame, loadSharp } from './decode-picture.ts';
 import type { ImageLayout } from './image-layout.ts';
 
-/** Blocks a call: past this, calls cost little beside the pixels. */
-export const JPEG_GROUP = 16;
+/** Blocks a call at most: past this, calls cost little beside the pixels. */
+export const JPEG_GROUP = 32;
 
 const YCBCR = 6;
 
@@ -47,16 +47,14 @@ export async function decodeJpegGroup(
     tables,
   });
   const pixels = blockWidth * blockHeight;
-  const sharp = await loadSharp();
+  const sharp = loadSharp();
   try {
     const image = sharp(tiff, { limitInputPixels: pixels * blocks.length, failOn: 'truncated' });
     const shaped = samples === 1 ? image.toColourspace('b-w') : image;
     const { data, info } = await shaped.raw().toBuffer({ resolveWithObject: true });
     if (info.channels !== samples || data.length !== pixels * samples * blocks.length) return null;
-    // Copies, so that each block's memory is its own.
-    return blocks.map(
-      (_, i) => new Uint8Array(data.subarray(i * pixels * samples, (i + 1) * pixels * samples)),
-    );
+    const size = pixels * samples;
+    return blocks.map((_, i) => data.subarray(i * size, (i + 1) * size) as Uint8Array<ArrayBuffer>);
   } catch {
     return null;
   }

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import worker_threads, { type Worker } from 'node:worker_threads';
 import { WorkerError } from '../core/errors.ts';
 import type { ImageFacts } from './decode-span.ts';
-import type { DecodeAnswer, DecodeJob, DecodeOutcome, GatheredJob } from './decode-thread.ts';
+import type { DecodeAnswer, DecodeJob, DecodeOutcome, GatheredJob, ThreadData } from './decode-thread.ts';
+import { compileJpeg } from './jpeg-codec.ts';
+
+const JPEG = 7;
 
 /** More threads than this rarely help one reader, whose own thread hands the bytes round. */
 const MOST_THREADS = 8;
@@ -51,6 +54,14 @@ let nextId = 0;
 export function isPoolReady(threads: number): boolean {
   for (const thread of pools.get(threads)?.threads ?? []) if (thread.ready) return true;
   return false;
+}
+
+/** Whether no thread of such a pool has anything to do. */
+export function isPoolIdle(threads: number): boolean {
+  const pool = poolOf(threads);
+  if (pool.queue.length > 0) return false;
+  for (const thread of pool.threads) if (thread.jobs.size > 0) return false;
+  return true;
 }
 
 /**
@@ -163,7 +174,8 @@ function newWorker(compression: number): Worker {
   const extension = extname(import.meta.url);
   const module = new URL(`./decode-thread${extension}`, import.meta.url);
   // Flags of this process may mean nothing to a thread, and end it.
-  const settings = { execArgv: [] as string[], workerData: compression };
+  const workerData: ThreadData = { compression, jpeg: compression === JPEG ? compileJpeg() : null };
+  const settings = { execArgv: [] as string[], workerData };
   if (extension !== '.ts') return new worker_threads.Worker(module, settings);
   // From source (the tests) the thread is TypeScript too and needs the same loader.
   const loader = createRequire(import.meta.url).resolve('tsx/cjs/api');

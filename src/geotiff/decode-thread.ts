@@ -2,7 +2,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type ErrorData, serializeError } from '../core/errors.ts';
 import { loadCodec } from './decode-block.ts';
 import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
+import { type CompiledJpeg, useCompiledJpeg } from './jpeg-codec.ts';
 import type { SampleArray } from './sample-array.ts';
+
+/** What a thread is started with. */
+export interface ThreadData {
+  /** What it gets to decode. */
+  readonly compression: number;
+  readonly jpeg: CompiledJpeg | null;
+}
 
 /** Spans of one image for a thread to decode. */
 export interface DecodeJob {
@@ -53,7 +61,9 @@ async function answerJob({ id, image, spans, buffer }: GatheredJob): Promise<voi
 
 // One job after the other: a job that waits, for a module to load, is not to be mixed with the next. A codec that cannot be
 // loaded fails the blocks that need it, by their names.
-let last: Promise<void> = loadCodec(workerData as number).then(
+const { compression, jpeg } = workerData as ThreadData;
+if (jpeg !== null) useCompiledJpeg(jpeg);
+let last: Promise<void> = loadCodec(compression).then(
   () => parentPort?.postMessage('ready'),
   () => parentPort?.postMessage('ready'),
 );

@@ -6,7 +6,8 @@ import type { BlockCache } from '../io/block-cache.ts';
 import { locateSpan, readBlockTable, type StoredBlock } from './block-table.ts';
 import { copyBlock } from './copy-block.ts';
 import { checkDecodable, isPicture } from './decode-block.ts';
-import { decodedBlockBytes, type ImageLayout, unsupported } from './image-layout.ts';
+import { decodedBlockBytes, type ImageLayout, samplesInBlock, unsupported } from './image-layout.ts';
+import { isSmallJpeg } from './jpeg-codec.ts';
 import { LIMITS } from './limits.ts';
 import { type BlockSpan, planBlocks, spanBytes } from './plan-blocks.ts';
 import type { Directory, TiffHeader } from './read-header.ts';
@@ -38,6 +39,8 @@ export interface RasterSource {
   /** Threads that decode blocks; 0 for none but the calling one. */
   readonly decodeThreads: number;
 }
+
+const JPEG = 7;
 
 /** Decoded bytes that one read may have under way beside the cache and its own result. */
 const IN_FLIGHT_BYTES = 32 * 1024 * 1024;
@@ -104,11 +107,10 @@ export async function openRaster(
         await readPlain(plain, layout, spans, locate, fill, window, bands, out, signal);
         return out;
       }
-      // What the cache cannot hold at once would only drive everything else out of it.
-      const kept = window.width * window.height * pixelBytes <= cache.stats.budgetBytes;
+      const kept = isKept(layout, window, pixelBytes, cache.stats.budgetBytes);
       const readBatch = async (batch: readonly BlockSpan[]): Promise<void> => {
         // Local bytes come at once; those from afar are not to wait for each other.
-        const turn = decoder.startTurn(readInto !== undefined);
+        const turn = decoder.startTurn(readInto !== undefined, kept);
         const wait = batch.map(async (span) => {
           const key = `${cacheKey}:${directory.index}:${span.block}:${span.skipRows}`;
           const samples = kept
@@ -129,9 +131,21 @@ export async function openRaster(
   };
 }
 
-/** Plain bytes are copied sooner than sent away; libvips, which decodes pictures, has threads of its own. */
-function decodeThreadsFor({ compression }: ImageLayout, threads: number): number {
+/** Plain bytes are copied sooner than sent away; libvips has threads of its own. */
+function decodeThreadsFor(layout: ImageLayout, threads: number): number {
+  const { compression, blockWidth, blockHeight } = layout;
+  if (compression === JPEG) return isSmallJpeg(blockWidth, blockHeight, samplesInBlock(layout)) ? threads : 0;
   return compression === 1 || isPicture(compression) ? 0 : threads;
+}
+
+/**
+ * Whether the cache takes a window's blocks: not what it cannot hold at once, nor a whole image that fills more than half of
+ * it. Either would only drive everything else out: nobody but who has it all wants those blocks again.
+ */
+function isKept(layout: ImageLayout, { width, height }: Window, pixelBytes: number, budget: number): boolean {
+  const bytes = width * height * pixelBytes;
+  const whole = width === layout.width && height === layout.height;
+  return bytes <= (whole ? budget / 2 : budget);
 }
 
 /** The bytes of blocks, `null` for those that the file leaves out; blocks that lie close together come in one read. */

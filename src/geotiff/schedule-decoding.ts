@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AbortedError, reviveError } from '../core/errors.ts';
 import { decodeJpegGroup, JPEG_GROUP } from './decode-jpeg-group.ts';
-import { decodeInPool, isPoolReady, startPool } from './decode-pool.ts';
+import { decodeInPool, isPoolIdle, isPoolReady, startPool } from './decode-pool.ts';
 import { decodeSpan, type ImageFacts, type StoredSpan } from './decode-span.ts';
-import { imageBytes, samplesInBlock } from './image-layout.ts';
+import { type ImageLayout, imageBytes, samplesInBlock } from './image-layout.ts';
+import { isSmallJpeg } from './jpeg-codec.ts';
 import type { SampleArray } from './sample-array.ts';
 
 /** Decodes the spans of one image, in threads where that pays. */
@@ -12,8 +13,9 @@ export interface SpanDecoder {
   /**
    * Starts a turn: spans that are wanted together.
    * @param whole whether to wait for the bytes of all of them, so that they can be shared out evenly: where bytes come soon
+   * @param kept whether what comes out stays: then it keeps no larger buffer alive
    */
-  startTurn(whole: boolean): SpanTurn;
+  startTurn(whole: boolean, kept: boolean): SpanTurn;
 }
 
 /** Spans that are wanted together. */
@@ -27,10 +29,13 @@ export interface SpanTurn {
 }
 
 const JPEG = 7;
+/** So many JPEG blocks that are wanted together are worth calls of libvips, and loading it. */
+const LIBVIPS_BLOCKS = 16;
 
 interface Waiting {
   readonly span: StoredSpan;
   readonly bytes: number;
+  readonly kept: boolean;
   readonly signal: AbortSignal | undefined;
   readonly resolve: (samples: SampleArray) => void;
   readonly reject: (error: unknown) => void;
@@ -40,6 +45,8 @@ interface Waiting {
 const START_BYTES = 8 * 1024 * 1024;
 /** Turns with less than this are decoded where they are: the way to a thread and back takes about as long. */
 const HERE_BYTES = 128 * 1024;
+/** Up to this much for each thread is a window, of which the calling thread decodes its share. */
+const SHARED_BYTES = 4 * 1024 * 1024;
 /** A job is no smaller and no larger than this, so that neither messages nor waiting threads cost much. */
 const JOB_BYTES = { least: 128 * 1024, most: 1024 * 1024 } as const;
 
@@ -54,11 +61,12 @@ export function createSpanDecoder(image: ImageFacts, threads: number): SpanDecod
   const flush = () => {
     const turn = queue.filter((waiting) => !dropAborted(image, waiting));
     queue = [];
-    if (image.layout.compression === JPEG) {
+    if (isForLibvips(image.layout, turn.length)) {
       void decodeGroups(image, turn);
       return;
     }
-    if (wanted > 0) startPool(threads, wanted, image.layout.compression);
+    // The calling thread takes part: one fewer will do at first.
+    if (wanted > 0) startPool(threads, Math.min(wanted, Math.max(1, threads - 1)), image.layout.compression);
     void decodeWhereBest(image, turn, wanted > 0 || isPoolReady(threads) ? threads : 0);
   };
 
@@ -68,7 +76,7 @@ export function createSpanDecoder(image: ImageFacts, threads: number): SpanDecod
   };
 
   return {
-    startTurn(whole) {
+    startTurn(whole, kept) {
       let reading = 0;
       let held: Waiting[] = [];
       const pass = () => {
@@ -89,13 +97,20 @@ export function createSpanDecoder(image: ImageFacts, threads: number): SpanDecod
           }
           reading--;
           return new Promise((resolve, reject) => {
-            held.push({ span, bytes, signal, resolve, reject });
+            held.push({ span, bytes, kept, signal, resolve, reject });
             pass();
           });
         },
       };
     },
   };
+}
+
+/** Whether JPEG blocks go to libvips, whose calls are dear and whose pixels are cheap. */
+function isForLibvips(layout: ImageLayout, blocks: number): boolean {
+  if (layout.compression !== JPEG) return false;
+  const { blockWidth, blockHeight } = layout;
+  return blocks >= LIBVIPS_BLOCKS || !isSmallJpeg(blockWidth, blockHeight, samplesInBlock(layout));
 }
 
 function dropAborted(image: ImageFacts, waiting: Waiting): boolean {
@@ -117,6 +132,13 @@ async function decodeWhereBest(image: ImageFacts, turn: readonly Waiting[], thre
     await nextTurn();
   }
   const rest = turn.slice(done);
+  if (isPoolIdle(threads) && bytes <= SHARED_BYTES * threads) {
+    // Who reads window by window has nothing else to do here until this one is there.
+    const parts = [...splitJobs(rest, Math.max(2, threads))];
+    const own = parts.length > 1 ? parts.pop()! : [];
+    for (const part of parts) void decodeThere(image, part, threads);
+    return decodeHere(image, own);
+  }
   const jobs = splitJobs(rest, countJobs(rest, threads));
   for (const job of jobs) void decodeThere(image, job, threads);
 }
@@ -166,10 +188,11 @@ async function decodeGroups(image: ImageFacts, turn: readonly Waiting[]): Promis
     const pixels = group.length === 1 ? null : await decodeJpegGroup(layout, blocks, image.tables.jpeg);
     if (pixels === null) await decodeHere(image, group);
     else {
-      group.forEach(({ span, resolve }, i) => {
+      group.forEach(({ span, kept, resolve }, i) => {
         // Of tiles that reach below the image, what lies in it.
         const needed = span.blocks[0]!.rows * layout.blockWidth * samplesInBlock(layout);
-        resolve(needed === pixels[i]!.length ? pixels[i]! : pixels[i]!.slice(0, needed));
+        const part = pixels[i]!.subarray(0, needed);
+        resolve(kept ? new Uint8Array(part) : part);
       });
     }
   };
