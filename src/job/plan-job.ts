@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError, isFrustumError, UnsupportedError } from '../core/errors.ts';
 import { localPathOf, withoutSecrets } from '../io/urls.ts';
+import { windowBytes } from '../model/choose-batch.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum, readModelManifest } from '../model/read-manifest.ts';
 import { passesOf } from '../pipeline/ask-network.ts';
@@ -175,7 +176,7 @@ async function planScene(
     );
     const memoryBytes =
       memory.totalBytes +
-      workers * networkBytes(manifest) +
+      workers * (networkBytes(manifest) + batchBytes(manifest, settings)) +
       planContextSlots(plan, manifest, passes, workers).bytes;
     const most = options.memoryBytes ?? Number.POSITIVE_INFINITY;
     if (memoryBytes > most) {
@@ -210,6 +211,11 @@ function networkBytes({ graphs }: ModelManifest): number {
     graph.externalData ? [graph, graph.externalData] : [graph],
   );
   return 2 * files.reduce((sum, file) => sum + file.sizeBytes, 0) + 200 * 1024 * 1024;
+}
+
+/** What batches take beyond single windows; GPUs have memory of their own. */
+function batchBytes(manifest: ModelManifest, { provider, batch = 1 }: PlanSettings): number {
+  return provider === 'cpu' ? (batch - 1) * windowBytes(manifest) : 0;
 }
 
 function estimateOf(
