@@ -15,7 +15,7 @@ import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
-import { BANDS_HELP, parseBands, parsePositive } from './verb.ts';
+import { BANDS_HELP, parseBands, parseGpus, parsePositive } from './verb.ts';
 
 /** What to map with, and how: flags of the verbs that map scenes or plan to. */
 export interface MappingFlags extends PolygonFlags, AreaFlags, SourceFlags, PlaceFlags {
@@ -36,6 +36,9 @@ export interface MappingFlags extends PolygonFlags, AreaFlags, SourceFlags, Plac
   datetime?: string;
   provider: Provider;
   threads?: number;
+  workers?: number;
+  gpus?: readonly number[];
+  batch?: number;
 }
 
 /** Adds {@link MappingFlags} to a verb. */
@@ -111,7 +114,22 @@ export function addMappingFlags(command: Command): Command {
         .choices(['cpu', 'cuda', 'webgpu'])
         .default('cpu'),
     )
-    .option('--threads <n>', 'threads of the network (default: all processors)', parsePositive);
+    .option(
+      '--threads <n>',
+      'threads of the network, for each of its workers (default: all processors)',
+      parsePositive,
+    )
+    .option(
+      '--workers <n>',
+      'processes that share the windows (default: one a GPU with --provider cuda, else one)',
+      parsePositive,
+    )
+    .option('--gpus <list>', 'with --provider cuda: which GPUs, e.g. 0,2 (default: all visible)', parseGpus)
+    .option(
+      '--batch <n>',
+      'windows that go through the network at once; another number rounds otherwise (default: 1, or what GPUs hold)',
+      parsePositive,
+    );
   addPlaceOptions(command);
   return addSourceOptions(command);
 }
@@ -152,6 +170,9 @@ function resolveOptions(
     report: flags.report === false ? false : pipeline?.report,
     datetime: flags.datetime,
     threads: flags.threads,
+    workers: flags.workers,
+    gpus: flags.gpus,
+    batch: flags.batch,
   };
   const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
   const area = chooseArea(flags, pipeline, flags.pipeline ?? '');

@@ -66,11 +66,13 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       );
     } else {
       const { windowsSkipped } = report.counts;
+      const busyShare = report.network?.busyShare;
       reporter.info('done', {
         seconds: report.seconds.total,
         windows: report.counts.windowsRun,
         ...(report.area !== null && { skipped: windowsSkipped }),
         polygons: report.counts.polygons,
+        ...(busyShare != null && { networkBusyShare: busyShare }),
         out: outDir,
       });
     }

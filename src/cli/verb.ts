@@ -79,6 +79,15 @@ export function parseClassIds(text: string): number[] {
   return ids;
 }
 
+/** Parses numbers of GPUs, e.g. `0,2`. */
+export function parseGpus(text: string): readonly number[] {
+  const ids = parseNumbers(text);
+  if (!ids.every((id) => Number.isInteger(id) && id >= 0) || new Set(ids).size < ids.length) {
+    throw new InvalidArgumentError('expected numbers of GPUs from 0, each once, e.g. 0,2');
+  }
+  return ids;
+}
+
 /** `Examples:` for a verb's help. */
 export function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ frustum ${line}`).join('\n')}`;

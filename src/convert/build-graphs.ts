@@ -88,13 +88,13 @@ function buildLocalGraph(
   const emitter = { g, weights };
   const pixels = emitPixels(emitter, window, options, 0);
   const { attention } = arch.neck;
-  const context = (keys: string, values: string, batch: string | 1, positions: string) => ({
+  const context = (keys: string, values: string, batch: string, positions: string) => ({
     keys: g.fromFloat32(g.input(keys, 'float32', [batch, attention, positions])),
     values: g.fromFloat32(g.input(values, 'float32', [batch, positions, attention])),
   });
   const contexts = [
     context(TENSORS.shortKeys, TENSORS.shortValues, BATCH, 'short_positions'),
-    context(TENSORS.longKeys, TENSORS.longValues, 1, 'long_positions'),
+    context(TENSORS.longKeys, TENSORS.longValues, 'long_N', 'long_positions'),
   ] as const;
 
   const maps = emitEncoder(emitter, 'backbone.main_encoder', arch.main, pixels, false);

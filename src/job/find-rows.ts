@@ -19,7 +19,8 @@ const padRow = (y: number) => String(y).padStart(7, '0');
 
 /** All that a shard's rows are a function of. */
 export function identityOfShard(plan: JobPlan, scene: PlanScene, { y0, y1 }: PlanShard): string {
-  return identityOf({ run: scene.identity, threads: plan.settings.threads, y0, y1 });
+  const { threads, batch = 1 } = plan.settings;
+  return identityOf({ run: scene.identity, threads, ...(batch > 1 && { batch }), y0, y1 });
 }
 
 /** A rows file that is there. */

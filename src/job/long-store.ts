@@ -30,6 +30,8 @@ export interface LongStoreOptions {
   readonly store: ObjectStore;
   readonly scene: PlanScene;
   readonly threads: number;
+  /** Windows that go through the network at once; 1 unless told. */
+  readonly batch?: number;
   readonly versions: { readonly onnxruntime: string };
   readonly source: OpenSourceOptions;
 }
@@ -39,8 +41,8 @@ export interface LongStoreOptions {
  * others round otherwise. What can't be read, or is not as it was put, counts as not there; what can't be put is not.
  */
 export function openLongStore(options: LongStoreOptions): LongStore {
-  const { store, scene, threads, versions, source } = options;
-  const maker = identityOf({ run: scene.identity, threads, ...versions });
+  const { store, scene, threads, batch = 1, versions, source } = options;
+  const maker = identityOf({ run: scene.identity, threads, ...(batch > 1 && { batch }), ...versions });
   const folder = `shards/${scene.id}/long/${maker.slice(0, 16)}`;
   const keyOf = (window: string) => `${folder}/${window.replaceAll(',', '-')}.features`;
   let count = 0;

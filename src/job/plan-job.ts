@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError, isFrustumError, UnsupportedError } from '../core/errors.ts';
 import { localPathOf, withoutSecrets } from '../io/urls.ts';
+import { windowBytes } from '../model/choose-batch.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum, readModelManifest } from '../model/read-manifest.ts';
 import { passesOf } from '../pipeline/ask-network.ts';
@@ -152,13 +153,14 @@ async function planScene(
         { feature: 'shards of unversioned files', hint: 'copy it to a disk or a store' },
       );
     }
-    // The number of threads is the workers', not this machine's.
-    const task = await planSegment({ ...segment, threads: 1 }, scene, manifest, hooks.signal);
+    // Threads and processes are the workers', not this machine's.
+    const task = await planSegment({ ...segment, threads: 1, workers: 1 }, scene, manifest, hooks.signal);
     const { identity, area, plan } = task;
     const id = `${titleOf(scene.url).replace(/[^A-Za-z0-9._-]+/g, '-')}-${identity.slice(0, 8)}`;
     if (await findDone(store, id, identity, source ?? {})) return { id, source: withoutSecrets(name) };
     for (const warning of [...scene.warnings, ...task.warnings])
       hooks.onWarning?.(`${scene.url}: ${warning}`);
+    const { workers = 1 } = settings;
     const { minutes = 17, perScene } = options.shards ?? {};
     const passes = passesOf(task.config.tta);
     const wanted = perScene ?? Math.ceil((plan.count * passes) / (minutes * 60 * speed.windowsPerSecond));
@@ -173,7 +175,9 @@ async function planScene(
       task.config.blend,
     );
     const memoryBytes =
-      memory.totalBytes + networkBytes(manifest) + planContextSlots(plan, manifest, passes).bytes;
+      memory.totalBytes +
+      workers * (networkBytes(manifest) + batchBytes(manifest, settings)) +
+      planContextSlots(plan, manifest, passes, workers).bytes;
     const most = options.memoryBytes ?? Number.POSITIVE_INFINITY;
     if (memoryBytes > most) {
       throw new ConfigError(
@@ -207,6 +211,11 @@ function networkBytes({ graphs }: ModelManifest): number {
     graph.externalData ? [graph, graph.externalData] : [graph],
   );
   return 2 * files.reduce((sum, file) => sum + file.sizeBytes, 0) + 200 * 1024 * 1024;
+}
+
+/** What batches take beyond single windows; GPUs have memory of their own. */
+function batchBytes(manifest: ModelManifest, { provider, batch = 1 }: PlanSettings): number {
+  return provider === 'cpu' ? (batch - 1) * windowBytes(manifest) : 0;
 }
 
 function estimateOf(
@@ -243,6 +252,12 @@ function addEstimates(all: readonly PlanEstimate[]): PlanEstimate {
 }
 
 function settleSettings(options: PlanJobOptions, manifest: ModelManifest): PlanSettings {
+  if (options.gpus !== undefined) {
+    throw new ConfigError(
+      `--gpus ${options.gpus.join(',')}: a plan does not know the GPUs of its machines; leave it out, and set CUDA_VISIBLE_DEVICES there`,
+      { pointer: '--gpus', value: options.gpus },
+    );
+  }
   const { bands, place, aoi, bbox, bboxPx, datetime, polygons } = options;
   const settled = {
     ...(bands !== undefined && { bands }),
@@ -259,7 +274,9 @@ function settleSettings(options: PlanJobOptions, manifest: ModelManifest): PlanS
     preview: options.preview ?? true,
     report: options.report ?? true,
     provider: options.provider ?? 'cpu',
-    threads: options.threads ?? availableParallelism(),
+    threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / (options.workers ?? 1))),
+    ...(options.workers !== undefined && { workers: options.workers }),
+    ...(options.batch !== undefined && { batch: options.batch }),
   };
   // Plain data by its type, save for `readonly`.
   return JSON.parse(JSON.stringify(settled)) as PlanSettings;
@@ -277,9 +294,9 @@ function speedOf(options: PlanJobOptions, settings: PlanSettings, manifest: Mode
       },
     );
   }
-  const { threads, provider } = settings;
+  const { threads, provider, workers = 1 } = settings;
   return {
-    windowsPerSecond: options.windowsPerSecond ?? assumeSpeed(manifest, provider, threads),
+    windowsPerSecond: options.windowsPerSecond ?? assumeSpeed(manifest, provider, threads * workers),
     measured: options.windowsPerSecond !== undefined,
     hourlyPrice: machine.hourly,
     currency: prices.currency,

@@ -44,7 +44,23 @@ export const planSettingsSchema = z.strictObject({
   report: z.boolean(),
   datetime: z.string().optional(),
   provider: z.enum(['cpu', 'cuda', 'webgpu']),
-  threads: z.number().int().positive().describe('of the network; another number rounds otherwise'),
+  threads: z
+    .number()
+    .int()
+    .positive()
+    .describe('of each of the network workers; another number rounds otherwise'),
+  workers: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('processes of the network a shard; one a GPU with CUDA, else one, unless told'),
+  batch: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('windows that go through the network at once, 1 unless told; another number rounds otherwise'),
 });
 
 /** What a part of a plan is expected to take. */

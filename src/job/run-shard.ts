@@ -113,7 +113,14 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
         ...(memoryBytes !== undefined && { memoryBytes }),
         ...(options.shareLongFromMs !== undefined && { shareLongFromMs: options.shareLongFromMs }),
         longStore: (versions) =>
-          openLongStore({ store, scene, threads: plan.settings.threads, versions, source }),
+          openLongStore({
+            store,
+            scene,
+            threads: plan.settings.threads,
+            ...(plan.settings.batch !== undefined && { batch: plan.settings.batch }),
+            versions,
+            source,
+          }),
         pyramidDir: join(root === null ? tmpdir() : join(root, 'shards'), `${scene.id}.pyramid`),
       },
       {

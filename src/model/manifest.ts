@@ -78,7 +78,8 @@ export type ModelManifest = z.infer<typeof modelManifestSchema>;
  *   (shapes are the graph's own business; the local graph of the same model accepts them).
  * - `local.onnx`: `pixels` uint8 [N,S,S,3], `short_keys`, `short_values`, `long_keys`, `long_values`
  *   -> `scores` float32 [N,C,S/s,S/s] raw logits, and `labels` uint8 [N,S,S] if the manifest says so.
- *   The long keys and values have N = 1 and are shared by all windows of the batch.
+ *   The long keys and values are of N windows too, or of one that all windows of the batch share (graphs that were
+ *   converted before this was so take one only).
  */
 export const TENSORS = {
   pixels: 'pixels',

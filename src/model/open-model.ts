@@ -1,165 +1,140 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { AbortedError, reviveError, WorkerError } from '../core/errors.ts';
+import { ConfigError, isFrustumError } from '../core/errors.ts';
+import { type ChildLink, startChild } from './child-link.ts';
+import { chooseBatch } from './choose-batch.ts';
+import { listGpus } from './list-gpus.ts';
 import type { ModelManifest } from './manifest.ts';
-import type { ChildReply, InferAnswer, InferRequest, OpenAnswer, OpenRequest, Provider } from './protocol.ts';
+import { planWorkers, type WorkerOptions, type WorkerPlan } from './plan-workers.ts';
+import type { InferAnswer, OpenAnswer, WindowRequest } from './protocol.ts';
 import { readModelManifest } from './read-manifest.ts';
+import { createWorkerQueue, type WorkerUsage } from './worker-queue.ts';
 
-export interface ModelOptions {
-  readonly provider: Provider;
+export interface ModelOptions extends WorkerOptions {
+  /** Threads inside one operator, for each worker. */
   readonly threads: number;
-  /** Aborting rejects all open work with AbortedError and ends the child. */
+  /**
+   * Windows that go through the network at once, always as many: their number decides how sums are rounded. 1 on
+   * processors, and what the memory of the GPUs holds with CUDA, unless told.
+   */
+  readonly batch?: number;
+  /** Aborting rejects all open work with AbortedError and ends the children. */
   readonly signal?: AbortSignal;
 }
 
-/** A model that runs in a child process of its own. Close it. */
+/** A model that runs in child processes of its own, its workers. Close it. */
 export interface Model {
   readonly manifest: ModelManifest;
   readonly versions: OpenAnswer['versions'];
-  /** Process id of the child. */
-  readonly pid: number;
+  /** Process ids of the workers. */
+  readonly pids: readonly number[];
+  /** Windows that go through the network at once. */
+  readonly batch: number;
+  /** What a user should know of how it runs. */
+  readonly warnings: readonly string[];
   /**
-   * Scores of one frustum. Requests are answered in order; `null` for a context window means that its
-   * features are in their place (`slots`) from an earlier request.
-   * @throws WorkerError if the child died, AbortedError after an abort, ModelError from the network itself
+   * Scores of one frustum. A worker answers its requests in order; `null` for a context window means that its features are
+   * in their place (`slots`) in that worker from an earlier request.
+   * @throws WorkerError if a worker died, which ends all of them; AbortedError after an abort; ModelError from the network
+   *   itself
    */
-  infer(request: Omit<InferRequest, 'kind'>): Promise<InferAnswer>;
+  infer(request: ModelRequest): Promise<InferAnswer>;
+  /** Windows that each worker has not answered yet. */
+  waiting(): readonly number[];
+  /** What each worker did so far. */
+  usage(): readonly DeviceUsage[];
   close(): Promise<void>;
 }
 
-/** Milliseconds that a child is given to end by itself before it is killed. */
-const GRACE_MS = 3000;
+export interface ModelRequest extends WindowRequest {
+  /** Which worker is to do it, from 0; the first unless told. */
+  readonly worker?: number;
+}
+
+/** What a worker did, and on what. */
+export interface DeviceUsage extends WorkerUsage {
+  readonly device: string;
+  readonly warmUpMs: number;
+}
 
 /**
- * Opens a model folder in a forked child.
- * @throws SourceError, FormatError, ModelError, UnsupportedError, WorkerError
+ * Opens a model folder in forked children.
+ * @throws SourceError, FormatError, ModelError, UnsupportedError, WorkerError, ConfigError
  */
 export async function openModel(dir: string, options: ModelOptions): Promise<Model> {
+  const { provider, batch: asked } = options;
+  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1)) {
+    throw new ConfigError(`--batch ${asked}: must be a whole number of windows, at least 1`, {
+      pointer: '--batch',
+      value: asked,
+    });
+  }
   const manifest = await readModelManifest(dir, true);
+  const plan = planWorkers(options, provider === 'cuda' ? await listGpus() : null);
   options.signal?.throwIfAborted();
-  const link = startChild(options.signal);
+  const free = plan.map(({ freeBytes }) => freeBytes);
+  const least = free.includes(null) ? null : Math.min(...(free as number[]));
+  const batch = asked ?? (provider === 'cuda' ? chooseBatch(manifest, least) : 1);
   try {
-    const request: OpenRequest = { kind: 'open', dir, provider: options.provider, threads: options.threads };
-    const { versions } = (await link.ask(request)) as OpenAnswer;
+    return await openWorkers(dir, options, manifest, plan, batch, []);
+  } catch (error) {
+    // What was chosen here must not fail where one window at a time works.
+    const refused =
+      isFrustumError(error) && error.tag === 'UnsupportedError' && error.feature === `batches of ${batch}`;
+    if (asked !== undefined || !refused) throw error;
+    return openWorkers(dir, options, manifest, plan, 1, [
+      `${manifest.name}: its graphs take one window at a time, which keeps a GPU waiting; convert the checkpoint again for batches`,
+    ]);
+  }
+}
+
+async function openWorkers(
+  dir: string,
+  { provider, threads, signal }: ModelOptions,
+  manifest: ModelManifest,
+  plan: readonly WorkerPlan[],
+  batch: number,
+  warnings: readonly string[],
+): Promise<Model> {
+  const links: ChildLink[] = [];
+  const closeAll = async (reason?: Error) => {
+    await Promise.all(links.map((link) => link.close(reason)));
+  };
+  for (const { env } of plan) {
+    // The others' work is of no use without the dead one's, and must not be waited for.
+    links.push(startChild({ signal, env, onDeath: (error) => void closeAll(error) }));
+  }
+  try {
+    const opened = await Promise.all(
+      plan.map(({ deviceId }, i) =>
+        links[i]!.ask({
+          kind: 'open',
+          dir,
+          provider,
+          deviceId,
+          threads,
+          batch,
+          warmUp: provider !== 'cpu',
+        }),
+      ),
+    );
+    const queues = links.map((link) => createWorkerQueue(link, batch));
     return {
       manifest,
-      versions,
-      pid: link.pid,
-      infer: (input) => link.ask({ kind: 'infer', ...input }) as Promise<InferAnswer>,
-      close: link.close,
+      versions: opened[0]!.versions,
+      pids: links.map(({ pid }) => pid),
+      batch,
+      warnings,
+      infer: ({ worker = 0, ...window }) => queues[worker]!.push(window),
+      waiting: () => queues.map(({ waiting }) => waiting),
+      usage: () =>
+        queues.map(({ usage }, i) => ({
+          device: plan[i]!.device,
+          warmUpMs: opened[i]!.warmUpMs,
+          ...usage,
+        })),
+      close: () => closeAll(),
     };
   } catch (error) {
-    await link.close();
+    await closeAll();
     throw error;
   }
-}
-
-interface ChildLink {
-  readonly pid: number;
-  ask(request: OpenRequest | InferRequest): Promise<unknown>;
-  close(): Promise<void>;
-}
-
-function startChild(signal: AbortSignal | undefined): ChildLink {
-  const child = forkChild();
-  const pending = new Map<number, PromiseWithResolvers<unknown>>();
-  const stderr: string[] = [];
-  let nextId = 0;
-  let closing = false;
-  let failure: Error | null = null;
-
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const failAll = (error: Error) => {
-    failure ??= error;
-    for (const job of pending.values()) job.reject(failure);
-    pending.clear();
-  };
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr.push(text);
-    if (stderr.length > 20) stderr.shift();
-  });
-  child.on('message', (reply: ChildReply) => {
-    const job = pending.get(reply.id);
-    pending.delete(reply.id);
-    if (reply.ok) job?.resolve(reply.value);
-    else job?.reject(reviveError(reply.error));
-  });
-  child.on('error', (cause) => {
-    failAll(
-      new WorkerError(`the inference process could not be started or reached: ${cause.message}`, { cause }),
-    );
-  });
-  child.on('exit', (exitCode, exitSignal) => {
-    if (closing) return;
-    const last = stderr.join('').trim().split('\n').at(-1) ?? '';
-    const how = exitSignal === null ? `exit code ${exitCode}` : `signal ${exitSignal}`;
-    const hint = exitSignal === 'SIGKILL' ? '; the system may have run out of memory' : '';
-    const words = last === '' ? '' : `; its last words: ${last}`;
-    failAll(
-      new WorkerError(`the inference process died (${how})${hint}${words}; run it again`, {
-        exitCode,
-        signal: exitSignal,
-      }),
-    );
-  });
-  const onAbort = () => {
-    failAll(new AbortedError('the run was stopped'));
-    void close();
-  };
-  signal?.addEventListener('abort', onAbort, { once: true });
-
-  async function close(): Promise<void> {
-    closing = true;
-    signal?.removeEventListener('abort', onAbort);
-    failAll(new WorkerError('the model was closed'));
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-    const kill = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-    await ended;
-    clearTimeout(kill);
-  }
-
-  return {
-    pid: child.pid ?? 0,
-    close,
-    ask(request) {
-      if (failure !== null) return Promise.reject(failure);
-      const id = nextId++;
-      const job = withResolvers<unknown>();
-      pending.set(id, job);
-      child.send({ id, ...request }, (error) => {
-        // A child that is already gone is reported by its exit, with the reason.
-        if (error !== null && child.connected) job.reject(new WorkerError(error.message, { cause: error }));
-      });
-      return job.promise;
-    },
-  };
-}
-
-function forkChild(): ChildProcess {
-  // From source (the tests) the child is TypeScript too and needs the same loader.
-  const extension = extname(import.meta.url);
-  const path = fileURLToPath(new URL(`./child${extension}`, import.meta.url));
-  return fork(path, {
-    serialization: 'advanced',
-    execArgv: extension === '.ts' ? ['--import', 'tsx'] : [],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-}
-
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve!: (value: T) => void;
-  let reject!: (reason: unknown) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

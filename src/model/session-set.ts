@@ -1,146 +1,182 @@
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { type FrustumError, ModelError, UnsupportedError } from '../core/errors.ts';
+import { ModelError } from '../core/errors.ts';
+import { checkBatch, checkFeatures, checkScores, explainOpenFailure } from './check-sessions.ts';
 import { type ModelManifest, TENSORS } from './manifest.ts';
-import type { FeatureTensor, InferAnswer, InferRequest, LongFeatures, OpenRequest } from './protocol.ts';
+import type { BatchAnswer, FeatureTensor, LongFeatures, OpenRequest } from './protocol.ts';
+import { sessionOptions } from './session-options.ts';
+import { type StagedBatch, type StagedContext, stageBatch } from './stage-batch.ts';
 
 /** The three sessions of one model, and the context features that are kept. */
 export interface SessionSet {
-  infer(request: InferRequest): Promise<InferAnswer>;
+  infer(staged: StagedBatch): Promise<BatchAnswer>;
+  /** Runs each graph once in each shape that requests will have; features of real windows are not touched. */
+  warmUp(): Promise<void>;
 }
-
-type Features = ort.InferenceSession.OnnxValueMapType;
 
 /**
  * Opens a model's graphs. Runs in the inference child only: sessions block their thread while they work.
- * @throws ModelError where the graphs don't fit the manifest, UnsupportedError where the provider is not installed
+ * @throws ModelError where the graphs don't fit the manifest, UnsupportedError where the provider is not installed or a
+ *   graph can't take a batch
  */
 export async function openSessionSet(request: OpenRequest, manifest: ModelManifest): Promise<SessionSet> {
-  const options: ort.InferenceSession.SessionOptions = {
-    executionProviders: [request.provider],
-    intraOpNumThreads: request.threads,
-    graphOptimizationLevel: 'all',
-    // Masked attention weights are exp(-100), a denormal: flushing makes those operators many times faster and changes
-    // no result by more than 1.2e-38.
-    extra: { session: { set_denormal_as_zero: '1' } },
-  };
+  const options = sessionOptions(request);
+  const pathOf = (branch: keyof ModelManifest['graphs']) => join(request.dir, manifest.graphs[branch].file);
   const open = async (branch: keyof ModelManifest['graphs']) => {
-    const path = join(request.dir, manifest.graphs[branch].file);
     try {
-      return await ort.InferenceSession.create(path, options);
+      return await ort.InferenceSession.create(pathOf(branch), options);
     } catch (cause) {
-      throw explainOpenFailure(path, request, cause);
+      throw explainOpenFailure(pathOf(branch), request, cause);
     }
   };
   const sessions = { long: await open('long'), short: await open('short'), local: await open('local') };
-  checkScores(sessions.local, manifest, join(request.dir, manifest.graphs.local.file));
+  const { batch = 1 } = request;
+  checkScores(sessions.local, manifest, pathOf('local'));
+  for (const branch of ['long', 'short'] as const) checkFeatures(sessions[branch], pathOf(branch));
+  if (batch > 1) {
+    for (const [branch, session] of Object.entries(sessions)) {
+      checkBatch(session, pathOf(branch as keyof typeof sessions), batch);
+    }
+  }
 
   const side = manifest.window;
-  const pixels = (data: Uint8Array) => new ort.Tensor('uint8', data, [1, side, side, 3]);
-  const kept = { short: new Map<number, Features>(), long: new Map<number, Features>() };
-  const featuresOf = async (
-    branch: keyof typeof kept,
-    view: Uint8Array | LongFeatures | null,
-    slot: number,
-  ) => {
-    if (view instanceof Uint8Array) {
-      kept[branch].set(slot, await sessions[branch].run({ [TENSORS.pixels]: pixels(view) }));
-    } else if (view !== null) kept[branch].set(slot, tensorsOf(view));
-    const features = kept[branch].get(slot);
-    if (features === undefined) {
-      throw new ModelError(`a window came without its ${branch}-range window, and none is kept for it`, {
-        tensor: branch === 'long' ? TENSORS.longKeys : TENSORS.shortKeys,
-        expected: `${branch}-range pixels`,
-        actual: 'none',
-      });
+  const viewBytes = side * side * 3;
+  const pixels = (data: Uint8Array) =>
+    new ort.Tensor('uint8', data, [data.length / viewBytes, side, side, 3]);
+  const kept = { short: new Map<number, LongFeatures>(), long: new Map<number, LongFeatures>() };
+
+  /** What encoders make of the windows that bring pixels, in their order. */
+  const encode = async (branch: keyof typeof kept, { pixels: views, mode }: StagedContext) => {
+    const made: LongFeatures[] = [];
+    const step = mode === 'together' ? views.length : viewBytes;
+    for (let at = 0; at < views.length; at += step) {
+      const output = await sessions[branch].run({ [TENSORS.pixels]: pixels(views.subarray(at, at + step)) });
+      const [keys, values] = [output[TENSORS.keys]!, output[TENSORS.values]!];
+      for (let i = 0; i < step / viewBytes; i++) {
+        made.push({ keys: partOf(keys, i), values: partOf(values, i) });
+      }
     }
-    return features;
+    return made;
+  };
+
+  /** The features of each window of a batch; what its windows bring is kept in their order. */
+  const featuresOf = async (branch: keyof typeof kept, context: StagedContext) => {
+    const made = await encode(branch, context);
+    let next = 0;
+    return context.sources.map((source, i) => {
+      const slot = context.slots[i]!;
+      const features = source === 'pixels' ? made[next++]! : (source ?? kept[branch].get(slot));
+      if (features === undefined) {
+        throw new ModelError(`a window came without its ${branch}-range window, and none is kept for it`, {
+          tensor: branch === 'long' ? TENSORS.longKeys : TENSORS.shortKeys,
+          expected: `${branch}-range pixels`,
+          actual: 'none',
+        });
+      }
+      // What is encoded together is seen once.
+      if (context.mode !== 'together') kept[branch].set(slot, features);
+      return features;
+    });
+  };
+
+  const infer = async ({ count, local, short, long, giveLong }: StagedBatch): Promise<BatchAnswer> => {
+    const started = performance.now();
+    const longFeatures = await featuresOf('long', long);
+    const longDone = performance.now();
+    const shortFeatures = await featuresOf('short', short);
+    const shortDone = performance.now();
+    const near = stack(shortFeatures, batch);
+    const far = stack(
+      long.mode === 'one' ? longFeatures.slice(0, 1) : longFeatures,
+      long.mode === 'one' ? 1 : batch,
+    );
+    const { [TENSORS.scores]: scores } = await sessions.local.run(
+      {
+        [TENSORS.pixels]: pixels(local),
+        [TENSORS.shortKeys]: near.keys,
+        [TENSORS.shortValues]: near.values,
+        [TENSORS.longKeys]: far.keys,
+        [TENSORS.longValues]: far.values,
+      },
+      [TENSORS.scores],
+    );
+    const milliseconds = {
+      long: longDone - started,
+      short: shortDone - longDone,
+      local: performance.now() - shortDone,
+    };
+    const all = scores!.data as Float32Array;
+    const each = all.length / batch;
+    return {
+      windows: Array.from({ length: count }, (_, i) => ({
+        scores: all.slice(i * each, (i + 1) * each),
+        ...(giveLong[i] === true && { long: copyOf(longFeatures[i]!) }),
+      })),
+      milliseconds,
+    };
   };
 
   return {
-    async infer({ local, short, long, giveLong, slots = { short: 0, long: 0 } }) {
-      const started = performance.now();
-      const longFeatures = await featuresOf('long', long, slots.long);
-      const longDone = performance.now();
-      const given = giveLong === true ? asFloats(longFeatures) : null;
-      const shortFeatures = await featuresOf('short', short, slots.short);
-      const shortDone = performance.now();
-      const answer = await sessions.local.run({
-        [TENSORS.pixels]: pixels(local),
-        [TENSORS.shortKeys]: shortFeatures[TENSORS.keys]!,
-        [TENSORS.shortValues]: shortFeatures[TENSORS.values]!,
-        [TENSORS.longKeys]: longFeatures[TENSORS.keys]!,
-        [TENSORS.longValues]: longFeatures[TENSORS.values]!,
-      });
-      const scores = answer[TENSORS.scores]!.data as Float32Array;
-      return {
-        scores,
-        milliseconds: {
-          long: longDone - started,
-          short: shortDone - longDone,
-          local: performance.now() - shortDone,
-        },
-        ...(given && { long: given }),
-      };
+    infer,
+    async warmUp() {
+      const before = { short: [...kept.short], long: [...kept.long] };
+      const view = new Uint8Array(viewBytes);
+      for (const mode of batch > 1 ? (['each', 'together'] as const) : (['each'] as const)) {
+        const window = { local: view, short: view, long: view, encode: { short: mode, long: mode } };
+        await infer(
+          stageBatch(
+            Array.from({ length: batch }, () => window),
+            viewBytes,
+            batch,
+          ),
+        );
+      }
+      if (batch > 1) {
+        const window = {
+          local: view,
+          short: view,
+          long: view,
+          encode: { short: 'each', long: 'one' } as const,
+        };
+        await infer(stageBatch([window], viewBytes, batch));
+      }
+      for (const branch of ['short', 'long'] as const) kept[branch] = new Map(before[branch]);
     },
   };
 }
 
-function tensorsOf({ keys, values }: LongFeatures): ort.InferenceSession.OnnxValueMapType {
-  const tensor = ({ data, dims }: FeatureTensor) => new ort.Tensor('float32', data, dims);
-  return { [TENSORS.keys]: tensor(keys), [TENSORS.values]: tensor(values) };
+/** Window `index` of a batch of features, without a copy. */
+function partOf(tensor: ort.Tensor, index: number): FeatureTensor {
+  const data = tensor.data as Float32Array;
+  const [batch = 1, ...dims] = tensor.dims;
+  const each = data.length / batch;
+  return { data: data.subarray(index * each, (index + 1) * each), dims: [1, ...dims] };
 }
 
-function asFloats(features: ort.InferenceSession.OnnxValueMapType): LongFeatures | null {
-  const [keys, values] = [features[TENSORS.keys]!, features[TENSORS.values]!];
-  if (!(keys.data instanceof Float32Array && values.data instanceof Float32Array)) return null;
-  return { keys: { data: keys.data, dims: keys.dims }, values: { data: values.data, dims: values.dims } };
+/** Features of `count` windows as the local graph takes them: those that are given, and the last of them again and again. */
+function stack(features: readonly LongFeatures[], count: number): Record<'keys' | 'values', ort.Tensor> {
+  const join = (part: 'keys' | 'values') => {
+    const parts = Array.from({ length: count }, (_, i) => features[Math.min(i, features.length - 1)]![part]);
+    const [, ...dims] = parts[0]!.dims;
+    return new ort.Tensor('float32', sideBySide(parts.map(({ data }) => data)), [count, ...dims]);
+  };
+  return { keys: join('keys'), values: join('values') };
 }
 
-/** The local graph's own score channels must be as many as the manifest's classes. */
-function checkScores(session: ort.InferenceSession, manifest: ModelManifest, path: string): void {
-  const output = session.outputMetadata.find((meta) => meta.name === TENSORS.scores);
-  if (output === undefined || !output.isTensor) {
-    throw new ModelError(
-      `${path}: has no output named ${TENSORS.scores}, but ${session.outputNames.join(', ')}`,
-      {
-        tensor: TENSORS.scores,
-        expected: TENSORS.scores,
-        actual: session.outputNames.join(', '),
-      },
-    );
-  }
-  const cells = manifest.window / manifest.scores.stride;
-  const expected = [manifest.classes.length, cells, cells];
-  const actual = output.shape.slice(1);
-  const [channels] = actual;
-  if (typeof channels === 'number' && channels !== manifest.classes.length) {
-    throw new ModelError(
-      `${path}: the network scores ${channels} classes, but manifest.json lists ${manifest.classes.length}: the manifest belongs to another model; convert the checkpoint again`,
-      { tensor: TENSORS.scores, expected: expected.join('x'), actual: actual.join('x') },
-    );
-  }
-  if (actual.some((n, i) => typeof n === 'number' && n !== expected[i])) {
-    throw new ModelError(
-      `${path}: scores are ${actual.join(' x ')}, but the manifest's window and score stride need ${expected.join(' x ')}`,
-      { tensor: TENSORS.scores, expected: expected.join('x'), actual: actual.join('x') },
-    );
-  }
+/** Arrays of one length joined; without a copy where they lie side by side already, as an encoder leaves them. */
+function sideBySide(parts: readonly Float32Array[]): Float32Array {
+  const [first] = parts as [Float32Array];
+  const { buffer, byteOffset, byteLength, length } = first;
+  const adjacent = parts.every(
+    (part, i) => part.buffer === buffer && part.byteOffset === byteOffset + i * byteLength,
+  );
+  if (adjacent) return new Float32Array(buffer as ArrayBuffer, byteOffset, parts.length * length);
+  const joined = new Float32Array(parts.length * length);
+  for (const [i, part] of parts.entries()) joined.set(part, i * length);
+  return joined;
 }
 
-function explainOpenFailure(path: string, request: OpenRequest, cause: unknown): FrustumError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  if (request.provider !== 'cpu' && /provider|backend|cuda|webgpu/i.test(reason)) {
-    return new UnsupportedError(`--provider ${request.provider}: onnxruntime can't use it here (${reason})`, {
-      feature: `execution provider ${request.provider}`,
-      hint: 'install the provider files (ONNXRUNTIME_NODE_INSTALL=cuda12 for CUDA) or use --provider cpu',
-      cause,
-    });
-  }
-  return new ModelError(`${path}: onnxruntime can't open it: ${reason}`, {
-    tensor: path,
-    expected: 'an ONNX graph',
-    actual: reason,
-    cause,
-  });
+function copyOf({ keys, values }: LongFeatures): LongFeatures {
+  const copy = ({ data, dims }: FeatureTensor) => ({ data: data.slice(), dims });
+  return { keys: copy(keys), values: copy(values) };
 }

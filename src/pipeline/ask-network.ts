@@ -1,7 +1,8 @@
 import { addTurnedBack, ORIENTATIONS, orientationTable, orientView } from '../frustum/orientations.ts';
 import { type Frustum, type FrustumPlan, windowKey } from '../frustum/plan.ts';
 import type { Model } from '../model/open-model.ts';
-import { createSlots, planContextSlots } from './context-slots.ts';
+import { planContextSlots, planEncoding } from './context-slots.ts';
+import { createRouter } from './route-windows.ts';
 
 /** Test-time augmentation: none, or the mean of the scores over the eight symmetries of the square. */
 export type Augmentation = 'none' | 'd4';
@@ -28,7 +29,8 @@ export type AskNetwork = (frustum: Frustum, views: readonly Uint8Array[]) => Pro
 
 /**
  * Asks a model for the scores of a plan's windows. Features of context windows that are to come again are kept where they
- * are made, in the network's process. Ask in the plan's order, without waiting for answers if need be.
+ * are made, in the network's processes. Ask in the plan's order, without waiting for answers if need be: which process
+ * does a window changes no bit of its scores.
  *
  * With `d4` the whole frustum is shown in eight orientations, and the scores are the mean of the answers, turned back. It
  * is taken in a fixed order, so that a window's scores are the same in any run.
@@ -37,8 +39,8 @@ export function createAsker(plan: FrustumPlan, model: Model, tta: Augmentation, 
   const { manifest } = model;
   const { window } = manifest;
   const passes = passesOf(tta);
-  const capacity = planContextSlots(plan, manifest, passes);
-  const slots = { short: createSlots(capacity.short), long: createSlots(capacity.long) };
+  const route = createRouter(model, planContextSlots(plan, manifest, passes, model.pids.length));
+  const encode = planEncoding(plan, passes);
   const cells = window / manifest.scores.stride;
   const tables = Array.from({ length: passes }, (_, orientation) => ({
     view: orientationTable(orientation, window),
@@ -46,17 +48,19 @@ export function createAsker(plan: FrustumPlan, model: Model, tta: Augmentation, 
   }));
 
   const askOnce = async (frustum: Frustum, views: readonly Uint8Array[], orientation: number) => {
-    const short = slots.short.take(`${orientation}:${windowKey(frustum.windows[1]!)}`);
-    const long = slots.long.take(`${orientation}:${windowKey(frustum.windows[2]!)}`);
+    const key = (index: 1 | 2) => `${orientation}:${windowKey(frustum.windows[index]!)}`;
+    const { worker, short, long } = route(key(1), key(2));
     const show = (view: Uint8Array) =>
       orientation === 0 ? view : orientView(view, tables[orientation]!.view);
     if (!short.held) tally.shortEncoderRuns++;
     if (!long.held) tally.longEncoderRuns++;
     const { scores, milliseconds } = await model.infer({
+      worker,
       local: show(views[0]!),
       short: short.held ? null : show(views[1]!),
       long: long.held ? null : show(views[2]!),
       slots: { short: short.slot, long: long.slot },
+      encode,
     });
     tally.longMs += milliseconds.long;
     tally.shortMs += milliseconds.short;

@@ -56,9 +56,14 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
   const manifest = await readModelManifest(options.model, false);
   const scene = await openSegmentScene(options, signal);
   try {
-    const planned = await planSegment({ ...options, threads: 1 }, scene, manifest, signal);
+    const planned = await planSegment({ ...options, threads: 1, workers: 1 }, scene, manifest, signal);
     if (planned.identity !== identity) throw changedSincePlan(scene.url);
-    const task = { ...planned, config: { ...planned.config, threads: parts.threads } };
+    const { workers: _, ...config } = planned.config;
+    const { workers } = options;
+    const task = {
+      ...planned,
+      config: { ...config, threads: parts.threads, ...(workers !== undefined && { workers }) },
+    };
     const finished = await findFinishedRun<SegmentReport>(options.outDir, identity);
     if (finished !== null) return { ...finished, alreadyDone: true };
     const warnings = [
@@ -95,6 +100,7 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
       const { versions, tally, emptyWindows } = step.value;
       return await outputs.commit({
         versions,
+        network: null,
         tally: {
           ...createTally(),
           ...tally,

@@ -1,10 +1,15 @@
 import { countPlaces, type FrustumPlan } from '../frustum/plan.ts';
 import type { ModelManifest } from '../model/manifest.ts';
+import type { EncodeModes } from '../model/protocol.ts';
 
-/** How many context windows of each distance have their features kept, and what that takes in the network's process. */
+/** How many context windows of each distance have their features kept, and what that takes in the network's processes. */
 export interface ContextSlots {
+  /** In each process. */
   readonly short: number;
   readonly long: number;
+  /** Whether features of short windows are kept until the next row of windows. */
+  readonly keepsRows: boolean;
+  /** Of all processes together. */
   readonly bytes: number;
 }
 
@@ -13,24 +18,41 @@ const KEPT_BYTES = 512 * 1024 * 1024;
 
 /**
  * Windows are run row by row, so a context window that comes again in the next row is found again only if all of its row
- * are kept.
+ * are kept. Several processes divide the short windows of a row among them; each may see all of its long ones.
  * @param orientations how often each window is run, turned; each orientation has features of its own
+ * @param workers processes that share the windows
  */
 export function planContextSlots(
   plan: FrustumPlan,
   manifest: Pick<ModelManifest, 'architecture' | 'window'>,
   orientations: number,
+  workers = 1,
 ): ContextSlots {
   const each = featureBytes(manifest);
-  const count = (index: number) => {
-    const across = countPlaces(plan, index);
-    const repeats = across.columns < plan.columns.length || across.rows < plan.rows.length;
-    const kept = repeats && across.columns * orientations * each <= KEPT_BYTES / 2 ? across.columns : 1;
-    return kept * orientations;
+  const rowOf = (index: number, times: number) => {
+    const { columns } = countPlaces(plan, index);
+    const fits = columns * orientations * each * times <= KEPT_BYTES / 2;
+    return comesAgain(plan, index) && fits ? columns * orientations : null;
   };
-  const short = count(1);
-  const long = count(2);
-  return { short, long, bytes: (short + long) * each };
+  const row = rowOf(1, 1);
+  const short = row === null ? orientations : Math.ceil(row / workers);
+  const long = rowOf(2, workers) ?? orientations;
+  return { short, long, keepsRows: row !== null, bytes: (short + long) * workers * each };
+}
+
+/** Whether two frusta of the plan's whole grid see one window at `distances[index]`. */
+function comesAgain(plan: FrustumPlan, index: number): boolean {
+  const { columns, rows } = countPlaces(plan, index);
+  return columns < plan.columns.length || rows < plan.rows.length;
+}
+
+/** How a plan's context windows go through their encoders; a function of the whole grid, whatever part of it is run. */
+export function planEncoding(plan: FrustumPlan, orientations: number): EncodeModes {
+  const far = countPlaces(plan, 2);
+  return {
+    short: comesAgain(plan, 1) ? 'each' : 'together',
+    long: far.columns * far.rows * orientations === 1 ? 'one' : comesAgain(plan, 2) ? 'each' : 'together',
+  };
 }
 
 /** Keys and values of a context window: float32, of the neck's attention width, at an eighth of the resolution. */
@@ -42,6 +64,8 @@ function featureBytes({ architecture, window }: Pick<ModelManifest, 'architectur
 
 /** Places for features, given to keys; where all are taken, the key that was not asked for longest gives way. */
 export interface Slots {
+  /** Whether the features of `key` are there. */
+  has(key: string): boolean;
   /** The place of `key`, and whether its features are there from before. */
   take(key: string): { readonly slot: number; readonly held: boolean };
 }
@@ -49,6 +73,7 @@ export interface Slots {
 export function createSlots(capacity: number): Slots {
   const places = new Map<string, number>();
   return {
+    has: (key) => places.has(key),
     take(key) {
       const known = places.get(key);
       if (known !== undefined) {

@@ -9,8 +9,9 @@ import type { Model } from '../model/open-model.ts';
 import { createDecider } from '../stitch/decide.ts';
 import type { Blend } from '../stitch/ramp.ts';
 import { Strip } from '../stitch/strip.ts';
-import { type AskTally, type Augmentation, createAsker } from './ask-network.ts';
+import { type AskTally, type Augmentation, createAsker, passesOf } from './ask-network.ts';
 import { mapAhead } from './map-ahead.ts';
+import { windowsAhead } from './route-windows.ts';
 
 export interface InferRowsOptions {
   readonly plan: FrustumPlan;
@@ -51,8 +52,8 @@ export function createTally(): InferTally {
   };
 }
 
-/** Reading is this many windows ahead of the network, and the network this many ahead of the strip. */
-const AHEAD = 1;
+/** Reading is at most this many windows ahead of what the network has been asked. */
+const READ_AHEAD = 3;
 
 /**
  * Runs the network over a plan and yields the finished class rows of the area's bounds, top to bottom and counted from
@@ -86,7 +87,8 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     }
   }
 
-  const views = mapAhead(frustaOf(plan), AHEAD, async (frustum) => {
+  const ahead = windowsAhead(plan, model, passesOf(tta));
+  const views = mapAhead(frustaOf(plan), Math.min(ahead, READ_AHEAD), async (frustum) => {
     signal?.throwIfAborted();
     const started = performance.now();
     const empty = await isEmpty(scene, frustum.windows[0]!, signal);
@@ -95,7 +97,7 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     return { frustum, pixels };
   });
   const ask = createAsker(plan, model, tta, tally);
-  const patches = mapAhead(views, AHEAD, async ({ frustum, pixels }) => ({
+  const patches = mapAhead(views, ahead, async ({ frustum, pixels }) => ({
     frustum,
     scores: pixels === null ? null : await ask(frustum, pixels),
   }));

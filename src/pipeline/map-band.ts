@@ -88,7 +88,7 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
     });
     const guard = await guardMemory({
       ...(band.memoryBytes !== undefined && { promisedBytes: band.memoryBytes }),
-      children: [model.pid],
+      children: model.pids,
       shed: () => {
         scene.shrinkCache(SHED_CACHE_BYTES);
         shared.forget();

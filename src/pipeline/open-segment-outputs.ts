@@ -8,6 +8,7 @@ import { toldTime } from '../sink/stac/time.ts';
 import type { InferTally } from './infer-rows.ts';
 import { openOutputs, titleOf } from './open-outputs.ts';
 import type { SegmentTask } from './plan-segment.ts';
+import type { NetworkReport } from './report-network.ts';
 import { describeOutputs, takeRecord, writeRecord } from './run-record.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { describeSegment, type MissingRows, type SegmentReport } from './segment-report.ts';
@@ -28,6 +29,8 @@ export interface SegmentOutputsOptions {
 export interface RunFacts {
   readonly versions: Model['versions'];
   readonly tally: InferTally;
+  /** See `SegmentReport.network`. */
+  readonly network: NetworkReport | null;
   readonly warnings: readonly string[];
   /** See `SegmentReport.missing`; empty where the run is whole. */
   readonly missing: readonly MissingRows[];
@@ -73,7 +76,7 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
   return {
     writeRows: outputs.writeRows,
     abort: outputs.abort,
-    async commit({ versions, tally, warnings, missing, totalMs }) {
+    async commit({ versions, tally, network, warnings, missing, totalMs }) {
       let earlierFiles: readonly string[] = [];
       return outputs.commit(
         async () => {
@@ -87,6 +90,7 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
             model: { manifest, versions },
             task,
             tally,
+            network,
             totals,
             coverage,
             outputs: written,

@@ -38,7 +38,12 @@ export interface SegmentTask extends PlannedArea {
     /** When the scene was taken, as STAC says it. */
     readonly taken: SceneTime;
     readonly provider: 'cpu' | 'cuda' | 'webgpu';
+    /** Of each worker. */
     readonly threads: number;
+    /** Only where they were asked for; what was run is in the report. */
+    readonly workers?: number;
+    readonly gpus?: readonly number[];
+    readonly batch?: number;
   };
   /** What the config's choices cost, if the model's folder says so. */
   readonly measuredCost: MeasuredCost | null;
@@ -59,6 +64,8 @@ export async function planSegment(
   signal?: AbortSignal,
 ): Promise<SegmentTask> {
   const { width, height } = scene.grid;
+  const most = availableParallelism();
+  const { workers = 1 } = options;
   const config = {
     ...chooseWindows(options, manifest),
     mode: options.mode ?? manifest.geometry,
@@ -72,7 +79,10 @@ export async function planSegment(
         ? timeOfScene(scene.fileMetadata, lastChange(scene))
         : parseSceneTime(options.datetime),
     provider: options.provider ?? 'cpu',
-    threads: options.threads ?? availableParallelism(),
+    threads: options.threads ?? Math.max(1, Math.floor(most / workers)),
+    ...(options.workers !== undefined && { workers }),
+    ...(options.gpus !== undefined && { gpus: options.gpus }),
+    ...(options.batch !== undefined && { batch: options.batch }),
   } as const;
   if (options.pyramid !== undefined && config.sampling !== 'pyramid') {
     throw new ConfigError(
@@ -80,13 +90,7 @@ export async function planSegment(
       { pointer: '--pyramid', value: options.pyramid },
     );
   }
-  const most = availableParallelism();
-  if (config.threads > most) {
-    throw new ConfigError(
-      `--threads ${config.threads}: this machine runs ${most} at a time, and more would only hinder each other; use at most ${most}`,
-      { pointer: '--threads', value: config.threads },
-    );
-  }
+  checkThreads(config.threads, config.provider === 'cpu' ? workers : 1, most);
   checkStride(config.stride, manifest.window);
   const { window, distances, padTo } = manifest;
   const { area, record } = await planArea(options, scene.grid, scene.url, {
@@ -104,7 +108,8 @@ export async function planSegment(
     shareContext: config.shareContext,
   });
   const plan = record === null ? whole : selectFrusta(whole, area);
-  const { threads: _t, quality: _q, blend: _b, shareContext: _s, tta: _a, ...others } = config;
+  const { threads: _t, workers: _w, gpus: _g, batch: _n, ...mapping } = config;
+  const { quality: _q, blend: _b, shareContext: _s, tta: _a, ...others } = mapping;
   // What is as published is not named, so that such runs are known again whatever else can be chosen.
   const decisive = { ...others, ...deviationsOf(config) };
   const checksum = modelChecksum(manifest);
@@ -122,6 +127,15 @@ export async function planSegment(
   });
   const warnings = [...planWarnings(plan, manifest), ...blendWarnings(config, manifest)];
   return { plan, area, record, config, measuredCost, identity, warnings };
+}
+
+function checkThreads(threads: number, workers: number, most: number): void {
+  if (threads * workers <= most) return;
+  const each = workers === 1 ? '' : ` for each of ${workers} workers`;
+  throw new ConfigError(
+    `--threads ${threads}${each}: this machine runs ${most} at a time, and more would only hinder each other; use at most ${Math.max(1, Math.floor(most / workers))}${workers > most ? `, and --workers ${most}` : ''}`,
+    { pointer: '--threads', value: threads },
+  );
 }
 
 /** When the last of a scene's files was changed; `null` if one cannot tell. */

@@ -45,8 +45,14 @@ export interface SegmentOptions extends AreaChoice, WindowOptions {
   readonly datetime?: string;
   /** `cpu` unless told. */
   readonly provider?: Provider;
-  /** Threads of the network; all processors unless told. */
+  /** Threads of each of the network's workers; all processors together unless told. */
   readonly threads?: number;
+  /** Processes that share the network's work; one a GPU with CUDA, else one, unless told. */
+  readonly workers?: number;
+  /** GPUs by their numbers in CUDA; all that are visible unless told. */
+  readonly gpus?: readonly number[];
+  /** Windows that go through the network at once; 1 on processors, as many as GPUs hold with CUDA, unless told. */
+  readonly batch?: number;
   /** Budget of the cache of decoded scene blocks; 256 MiB unless told. */
   readonly cacheBytes?: number;
   /** How the bytes of a remote scene are read. */

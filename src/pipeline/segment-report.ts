@@ -13,6 +13,7 @@ import type { MeasuredCost } from './measured-quality.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
 import type { SegmentTask } from './plan-segment.ts';
+import type { NetworkReport } from './report-network.ts';
 import { identityOf, type RunRecord } from './run-record.ts';
 import { FRUSTUM_VERSION } from './version.ts';
 
@@ -78,9 +79,11 @@ export interface SegmentReport extends RunRecord {
   /** How much window borders show in the map. */
   readonly seams: SeamReport;
   readonly reads: Scene['stats'];
-  /** Wall time; the network's parts overlap with reading and writing. */
+  /** Wall time; the network's parts overlap with reading and writing, and those of its workers add up. */
   readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
-  /** Largest resident memory of this process so far, without the inference process. */
+  /** How the network ran; `null` where others made the rows. */
+  readonly network: NetworkReport | null;
+  /** Largest resident memory of this process so far, without the inference processes. */
   readonly peakResidentBytes: number;
   readonly warnings: readonly string[];
   /** True only in the answer to a rerun that found everything done; never in the file. */
@@ -99,6 +102,7 @@ export interface ReportParts {
   readonly model: Pick<Model, 'manifest' | 'versions'>;
   readonly task: SegmentTask;
   readonly tally: InferTally;
+  readonly network: NetworkReport | null;
   readonly totals: RowTotals;
   readonly coverage: CoverageSummary | null;
   readonly outputs: RunRecord['outputs'];
@@ -183,6 +187,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       local: inSeconds(tally.localMs),
       stitch: inSeconds(tally.stitchMs),
     },
+    network: parts.network,
     peakResidentBytes: process.resourceUsage().maxRSS * 1024,
     warnings: parts.warnings,
     outputs: parts.outputs,

@@ -7,6 +7,7 @@ import { openSegmentOutputs } from './open-segment-outputs.ts';
 import { openSegmentScene } from './open-segment-scene.ts';
 import { planSegment, type SegmentTask } from './plan-segment.ts';
 import { preparePyramid } from './prepare-pyramid.ts';
+import { reportNetwork } from './report-network.ts';
 import { findFinishedRun } from './run-record.ts';
 import type { SegmentHooks, SegmentOptions } from './segment-options.ts';
 import type { SegmentReport } from './segment-report.ts';
@@ -54,6 +55,10 @@ async function runTask(
   try {
     const { manifest, versions } = model;
     const { distances } = manifest;
+    for (const warning of model.warnings) {
+      warnings.push(warning);
+      hooks.onWarning?.(warning);
+    }
     const pyramid =
       config.sampling === 'pyramid'
         ? await preparePyramid({ scene, distances, dir: options.pyramid ?? null, outDir, ...signal })
@@ -81,7 +86,8 @@ async function runTask(
         }
         hooks.signal?.throwIfAborted();
         const totalMs = () => performance.now() - started;
-        return await outputs.commit({ versions, tally, warnings, missing: [], totalMs });
+        const network = reportNetwork(model);
+        return await outputs.commit({ versions, tally, network, warnings, missing: [], totalMs });
       } catch (error) {
         await outputs.abort();
         throw error;

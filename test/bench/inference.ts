@@ -14,7 +14,7 @@ import { compareMaps, type InferenceSetup, type MapDifference, prepareInference 
  *
  * `--model` names a folder of models/ whose network and preset are used; `--full` is the full-size GID network (1.1 GB of
  * weights; PyTorch takes about 14 s a window, so the scene is small). `--also` adds a run of Frustum with further options;
- * `--flush` one of PyTorch with denormals flushed.
+ * (`--also '--workers 2 --threads 1'` for two processes); `--flush` one of PyTorch with denormals flushed.
  *
  * PyTorch's scene times are of its loop alone; Frustum's are of the whole process, from its start to its written files.
  * Where others work on the machine, read CPU seconds: wall time is theirs too. Prints ratios; nothing is asserted, for the
@@ -178,7 +178,9 @@ async function compareScene(setup: InferenceSetup): Promise<void> {
   print(
     'read, sum: wall milliseconds a window for its views, and for summing and deciding (Frustum: upsampling too).',
   );
-  print('outside: share of wall time that no graph (PyTorch: no call of the network) was running.');
+  print(
+    'outside: share of wall time that no graph (PyTorch: no call of the network) was running; mean over processes.',
+  );
 }
 
 /** One run of the command, with the CPU time of its inference process. */
@@ -198,9 +200,10 @@ function segmentOnce(setup: InferenceSetup, flags: readonly string[], index: num
   const report = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as {
     readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
     readonly counts: { readonly windowsRun: number };
+    readonly network: { readonly workers: readonly unknown[] };
   };
   const { seconds, counts } = report;
-  const network = seconds.long + seconds.short + seconds.local;
+  const network = (seconds.long + seconds.short + seconds.local) / report.network.workers.length;
   return {
     wallS,
     cpuS: user + system,

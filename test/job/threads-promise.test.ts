@@ -9,7 +9,7 @@ async function threadsOf(threads: number): Promise<number> {
   try {
     const view = new Uint8Array(model.manifest.window ** 2 * 3).map((_, i) => (i * 31) % 251);
     for (let i = 0; i < 3; i++) await model.infer({ local: view, short: view, long: view });
-    return readdirSync(`/proc/${model.pid}/task`).length;
+    return readdirSync(`/proc/${model.pids[0]}/task`).length;
   } finally {
     await model.close();
   }

@@ -96,7 +96,7 @@ describe('a model in its child process', () => {
       const [local, short, long] = views;
       const open = [0, 1, 2].map(() => model.infer({ local, short, long }));
       const settled = Promise.allSettled(open);
-      process.kill(model.pid, 'SIGKILL');
+      process.kill(model.pids[0]!, 'SIGKILL');
       for (const result of await settled) {
         expect(result).toMatchObject({
           status: 'rejected',
@@ -107,7 +107,7 @@ describe('a model in its child process', () => {
     }));
 
   it('ends with its model, and with an abort', async () => {
-    const pid = await withModel(async (model) => model.pid);
+    const pid = await withModel(async (model) => model.pids[0]!);
     expect(isAlive(pid)).toBe(false);
 
     const stop = new AbortController();
@@ -117,7 +117,7 @@ describe('a model in its child process', () => {
       stop.abort();
       await expect(open).rejects.toMatchObject({ tag: 'AbortedError' });
       await model.close();
-      expect(isAlive(model.pid)).toBe(false);
+      expect(isAlive(model.pids[0]!)).toBe(false);
     }, stop.signal);
   });
 

@@ -35,7 +35,12 @@ describe('places of kept features', () => {
 
   it('are one a branch where nothing comes again in the next row, and a row of them where it does', () => {
     const plain = planFrusta({ ...gid, mode: 'reference' });
-    expect(planContextSlots(plain, network, 1)).toEqual({ short: 1, long: 1, bytes: 2 * each });
+    expect(planContextSlots(plain, network, 1)).toEqual({
+      short: 1,
+      long: 1,
+      keepsRows: false,
+      bytes: 2 * each,
+    });
     const shared = planFrusta({ ...gid, mode: 'reference', stride: 256, shareContext: 2 });
     const slots = planContextSlots(shared, network, 1);
     expect(slots.short).toBe(Math.ceil(shared.columns.length / 2));
