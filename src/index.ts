@@ -6,6 +6,8 @@ export { boxArea, type LonLatArea, type LonLatBox, type LonLatPolygon } from './
 export { type PlaceAreaOptions, placeArea } from './area/place-area.ts';
 export { readArea } from './area/read-area.ts';
 export { type ConvertOptions, type ConvertProgress, convertCheckpoint } from './convert/convert.ts';
+export type { WeightBits } from './convert/quantize/quantize-weight.ts';
+export type { RangeMethod } from './convert/quantize/ranges.ts';
 export { type Affine, applyAffine, invertAffine, pixelDeterminant, scaleAffine } from './core/affine.ts';
 export { type AreaWalk, type PixelArea, windowArea } from './core/area.ts';
 export { type LandCoverClass, NODATA_CLASS } from './core/classes.ts';
@@ -115,6 +117,11 @@ export { type MakePyramidOptions, makePyramid } from './pipeline/make-pyramid.ts
 export type { AreaChoice, AreaRecord } from './pipeline/plan-area.ts';
 export type { PolygonOptions } from './pipeline/polygon-options.ts';
 export { type PolygonizeOptions, type PolygonizeReport, polygonize } from './pipeline/polygonize.ts';
+export {
+  type QuantizeOptions,
+  type QuantizeProgress,
+  quantizeModel,
+} from './pipeline/quantize/quantize-model.ts';
 export { segment } from './pipeline/segment.ts';
 export type { SegmentHooks, SegmentOptions } from './pipeline/segment-options.ts';
 export type { ClassSummary, SegmentReport } from './pipeline/segment-report.ts';

@@ -9,6 +9,7 @@ import { addMerge } from './merge.ts';
 import { addPlan } from './plan.ts';
 import { addPolygonize } from './polygonize.ts';
 import { addPyramid } from './pyramid.ts';
+import { addQuantize } from './quantize.ts';
 import { createReporter } from './reporter.ts';
 import { addRetry, addRun } from './run.ts';
 import { addRunShard } from './run-shard.ts';
@@ -33,6 +34,7 @@ export function createProgram(context: VerbContext): Command {
     addSegment,
     addInfo,
     addConvert,
+    addQuantize,
     addPyramid,
     addPolygonize,
     addSynth,

@@ -22,6 +22,38 @@ export const landCoverClassSchema = z.strictObject({
   color: z.string().regex(/^#[0-9a-fA-F]{6}$/),
 });
 
+/** How a model of 8-bit integers was made of one of float32, and what that changed. */
+export const quantizationSchema = z.strictObject({
+  /** Ranges of activations were measured on these scenes. */
+  scenes: z.array(z.string()).min(1),
+  windows: z.strictObject({
+    /** Windows that ranges were measured on. */
+    ranges: z.number().int().positive(),
+    /** Others, that `agreement` was measured on. */
+    checks: z.number().int().positive(),
+    /** Of all of their pixels as the network saw them. */
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+  /** How ranges were chosen from what was seen. */
+  ranges: z.enum(['minmax', 'percentile', 'mse']),
+  weightBits: z.union([z.literal(7), z.literal(8)]),
+  /** Layers with weights in integers, and the share of the multiplications that they do. */
+  layers: z.number().int().positive(),
+  work: z.number().min(0).max(1),
+  /** Layers whose weights are still float32, and why. */
+  float32: z.array(
+    z.strictObject({ layer: z.string(), reason: z.enum(['class scores', 'few channels', 'loses accuracy']) }),
+  ),
+  /** Share of the score cells of the check windows whose class is that of the float32 model. */
+  agreement: z.number().min(0).max(1),
+  /** The float32 model. */
+  source: z.strictObject({
+    name: z.string(),
+    /** One for the whole model, as `run.json` gives it. */
+    checksum: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+});
+
 export const modelManifestSchema = z.strictObject({
   format: z.literal('frustum-model'),
   version: z.literal(1),
@@ -55,7 +87,9 @@ export const modelManifestSchema = z.strictObject({
     labels: z.boolean(),
   }),
   graphs: z.strictObject({ long: graphFile, short: graphFile, local: graphFile }),
-  dtype: z.enum(['float32', 'float16']),
+  /** Weights and arithmetic; `int8`: those of the layers that `quantization` does not name. */
+  dtype: z.enum(['float32', 'float16', 'int8']),
+  quantization: quantizationSchema.optional(),
   opset: z.number().int(),
   /** Read off the checkpoint's shapes, or from the preset. */
   architecture: z.record(z.string(), z.unknown()),

@@ -44,7 +44,15 @@ export interface SegmentReport extends RunRecord {
   readonly scene: SceneMetadata;
   readonly model: Pick<
     ModelManifest,
-    'name' | 'window' | 'distances' | 'padTo' | 'dtype' | 'scaleEmbeddings' | 'parameters' | 'source'
+    | 'name'
+    | 'window'
+    | 'distances'
+    | 'padTo'
+    | 'dtype'
+    | 'quantization'
+    | 'scaleEmbeddings'
+    | 'parameters'
+    | 'source'
   > & { readonly checksum: string };
   readonly config: SegmentTask['config'];
   /** What these settings cost on the model's own validation scenes; `null` where the model's folder doesn't say. */
@@ -119,7 +127,8 @@ export function describeSegment(parts: ReportParts): SegmentReport {
   const windows = rows.length * columns.length;
   // A class whose every area was merged away has polygons of no area.
   const noArea = coverage?.classes.some(({ areaM2 }) => areaM2 !== null) ? 0 : null;
-  const { name, window, distances, padTo, dtype, scaleEmbeddings, parameters, source } = manifest;
+  const { name, window, distances, padTo, dtype, quantization, scaleEmbeddings, parameters, source } =
+    manifest;
   return {
     format: 'frustum-run',
     version: 1,
@@ -142,6 +151,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       distances,
       padTo,
       dtype,
+      ...(quantization && { quantization }),
       scaleEmbeddings,
       parameters,
       source,

@@ -4,13 +4,15 @@ import { floatToHalf, type Numbers } from '../checkpoint/storage-types.ts';
 /** Operator set of the graphs; every operator used is in the standard domain. */
 export const OPSET = 17;
 
-export type TensorType = 'float32' | 'float16' | 'uint8' | 'int64' | 'bool';
+export type TensorType = 'float32' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool';
 export type ComputeType = 'float32' | 'float16';
 
 /** ONNX TensorProto.DataType and element size. */
 export const TENSOR_TYPES: Readonly<Record<TensorType, { code: number; bytes: number }>> = {
   float32: { code: 1, bytes: 4 },
   uint8: { code: 2, bytes: 1 },
+  int8: { code: 3, bytes: 1 },
+  int32: { code: 6, bytes: 4 },
   int64: { code: 7, bytes: 8 },
   bool: { code: 9, bytes: 1 },
   float16: { code: 10, bytes: 2 },

@@ -1,8 +1,8 @@
 import protobuf from 'protobufjs';
 
 /**
- * The part of the ONNX protobuf schema that Frustum writes (onnx.proto, IR version 8). Field numbers are those of the
- * standard; large initializers are not encoded through it but streamed (see encode-graph.ts).
+ * The part of the ONNX protobuf schema that Frustum writes and reads (onnx.proto, IR version 8). Field numbers are those of
+ * the standard; large initializers do not pass through it but are streamed (see encode-graph.ts, read-graph.ts).
  */
 const root = protobuf.Root.fromJSON({
   nested: {
@@ -71,12 +71,18 @@ const root = protobuf.Root.fromJSON({
   },
 });
 
-/** Fields of the streamed parts, which are written by hand. */
+/** Fields of the streamed parts, which are written and found by hand. */
 export const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
 
 /** Encodes one message. Unset fields are left out. */
 export function encodeMessage(type: string, message: Record<string, unknown>): Uint8Array {
   return root.lookupType(`onnx.${type}`).encode(message).finish();
+}
+
+/** Decodes one message; unset fields are empty lists, 0 or empty texts, unknown ones are passed over. */
+export function decodeMessage(type: string, bytes: Uint8Array): Record<string, unknown> {
+  const known = root.lookupType(`onnx.${type}`);
+  return known.toObject(known.decode(bytes), { longs: Number, defaults: true, arrays: true });
 }
 
 /** Tag and length of a length-delimited field whose `length` bytes follow. */
