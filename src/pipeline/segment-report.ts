@@ -12,6 +12,7 @@ import type { InferTally } from './infer-rows.ts';
 import type { MeasuredCost } from './measured-quality.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
+import type { MemoryRecord } from './plan-memory.ts';
 import type { SegmentTask } from './plan-segment.ts';
 import { identityOf, type RunRecord } from './run-record.ts';
 import { FRUSTUM_VERSION } from './version.ts';
@@ -82,6 +83,8 @@ export interface SegmentReport extends RunRecord {
   readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
   /** Largest resident memory of this process so far, without the inference process. */
   readonly peakResidentBytes: number;
+  /** Of all processes of the run together. */
+  readonly memory: MemoryRecord;
   readonly warnings: readonly string[];
   /** True only in the answer to a rerun that found everything done; never in the file. */
   readonly alreadyDone?: true;
@@ -106,6 +109,7 @@ export interface ReportParts {
   /** Empty where the run is whole. */
   readonly missing: readonly MissingRows[];
   readonly totalMs: number;
+  readonly memory: MemoryRecord;
 }
 
 export function describeSegment(parts: ReportParts): SegmentReport {
@@ -184,6 +188,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
       stitch: inSeconds(tally.stitchMs),
     },
     peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    memory: parts.memory,
     warnings: parts.warnings,
     outputs: parts.outputs,
   };

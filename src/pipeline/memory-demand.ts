@@ -1,0 +1,46 @@
+import type { ModelManifest } from '../model/manifest.ts';
+import type { Scene } from '../scene/open-scene.ts';
+import { isGeneralised } from '../vectorize/generalisation.ts';
+import { DEFAULT_GRAPH_BYTES } from '../vectorize/graph-budget.ts';
+import type { MemoryDemand } from './estimate-memory.ts';
+import type { SegmentTask } from './plan-segment.ts';
+import type { PolygonOptions } from './polygon-options.ts';
+
+/** What a planned run will hold. */
+export function demandOf(
+  part: MemoryDemand['part'],
+  scene: Pick<Scene, 'grid' | 'decoded'>,
+  { plan, area, config }: Pick<SegmentTask, 'plan' | 'area' | 'config'>,
+  manifest: ModelManifest,
+): MemoryDemand {
+  const { width, height } = area.bounds;
+  return {
+    part,
+    scene: { ...scene.grid, ...scene.decoded },
+    plan,
+    model: { ...manifest, classCount: manifest.classes.length, scoreStride: manifest.scores.stride },
+    blend: config.blend,
+    tta: config.tta,
+    outputs: { width, height },
+    preview: config.preview,
+    vector: vectorDemand(config.vector, config.polygons, width * height),
+  };
+}
+
+/** Borders that generalising keeps, for a pixel: maps of six classes with speckle take about half of it. */
+const GRAPH_BYTES_A_PIXEL = 1;
+
+/** What polygons take: borders are kept only where something is to be done to them. */
+export function vectorDemand(
+  files: readonly string[],
+  polygons: PolygonOptions,
+  pixels: number,
+): MemoryDemand['vector'] {
+  const limit = polygons.maxGraphBytes ?? DEFAULT_GRAPH_BYTES;
+  const generalised = files.length > 0 && isGeneralised(polygons);
+  return {
+    files: files.length,
+    tiles: files.some((file) => file.toLowerCase().endsWith('.pmtiles')),
+    graphBytes: generalised ? Math.min(limit, GRAPH_BYTES_A_PIXEL * pixels) : 0,
+  };
+}
