@@ -62,11 +62,12 @@ export async function allowMemory(promisedBytes: number | undefined): Promise<Al
 export function openingChoices(
   { bytes }: AllowedMemory,
   cacheBytes = DEFAULT_CACHE_BYTES,
+  processors = defaultDecodeThreads(),
 ): Pick<MemoryChoices, 'cacheBytes' | 'decodeThreads'> {
   const most = bytes * OPENING_PART;
   return {
     cacheBytes: Math.min(cacheBytes, Math.max(most, LEAST_CACHE_BYTES)),
-    decodeThreads: Math.min(defaultDecodeThreads(), Math.floor(most / 2 / DECODE_THREAD_BYTES)),
+    decodeThreads: Math.min(processors, Math.floor(most / 2 / DECODE_THREAD_BYTES)),
   };
 }
 
@@ -85,7 +86,7 @@ export interface FittedMemory {
 export function fitMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheBytes?: number): FittedMemory {
   const { bytes } = allowed;
   const full = fullChoices(demand);
-  const opened = openingChoices(allowed, cacheBytes);
+  const opened = openingChoices(allowed, cacheBytes, demand.processors);
   const most: MemoryChoices = {
     cacheBytes: Math.min(full.cacheBytes, opened.cacheBytes),
     keptViews: full.keptViews,
