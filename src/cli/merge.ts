@@ -4,11 +4,12 @@ import { tellMetrics } from './job-metrics.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf } from './plan-file.ts';
 import type { Progress, Reporter } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
-import { examples, type VerbContext } from './verb.ts';
+import { examples, parseMemory, type VerbContext } from './verb.ts';
 
 interface MergeFlags extends PlanFlags {
   partial?: true;
   scene?: string[];
+  memory?: number;
 }
 
 export function addMerge(program: Command, { reporter, signal, print }: VerbContext): void {
@@ -24,6 +25,11 @@ export function addMerge(program: Command, { reporter, signal, print }: VerbCont
       'also scenes of which shards are missing: those rows are nodata, the result is marked',
     )
     .option('--scene <id...>', 'these scenes only')
+    .option(
+      '--memory <MiB>',
+      'what it may take, or with a unit, e.g. 2G (default: what the control group allows)',
+      parseMemory,
+    )
     .addHelpText(
       'after',
       examples('merge --plan out/plan.json', 'merge --plan out/plan.json --partial --scene GF2-1f2e3d4c'),
@@ -35,6 +41,7 @@ export function addMerge(program: Command, { reporter, signal, print }: VerbCont
         {
           plan,
           ...sourceOptionsOf(flags),
+          ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
           ...(flags.partial && { partial: true }),
           ...(flags.scene && { scenes: flags.scene }),
         },

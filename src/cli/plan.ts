@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 import { ConfigError } from '../core/errors.ts';
 import type { JobPlan } from '../job/plan-schema.ts';
 import type { Submission } from '../job/submission.ts';
+import { formatParts } from '../pipeline/format-memory.ts';
 import { addEngineFlags, type EngineFlags, slurmOf, submitByFlags } from './engine-flags.ts';
 import { tellMetrics } from './job-metrics.ts';
 import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
 import { formatDuration } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
-import { examples, parsePositive, parseRate, type VerbContext } from './verb.ts';
+import { examples, parseMemory, parsePositive, parseRate, type VerbContext } from './verb.ts';
 
 interface JobFlags extends MappingFlags, Omit<EngineFlags, 'engine' | 'partial'> {
   engine?: Submission['engine'];
@@ -49,7 +50,7 @@ export function addPlan(program: Command, context: VerbContext): void {
       parseRate,
     )
     .option('--prices <file>', 'JSON table of prices an hour (default: AWS on demand)')
-    .option('--memory <MiB>', 'what a shard may take; scenes that need more are left out', parsePositive)
+    .option('--memory <MiB>', 'what a shard may take; scenes that need more are left out', parseMemory)
     .option(
       '--allow-queries',
       'also scenes whose URLs have a query (a signature, a token), user or password: the plan file then holds it',
@@ -93,7 +94,7 @@ export function addPlan(program: Command, context: VerbContext): void {
           ...(flags.windowsPerSecond !== undefined && { windowsPerSecond: flags.windowsPerSecond }),
           ...(flags.prices !== undefined && { prices: await readPrices(flags.prices, reading) }),
           ...(flags.allowQueries && { allowQueries: true }),
-          ...(flags.memory !== undefined && { memoryBytes: flags.memory * 1024 * 1024 }),
+          ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
         },
         {
           signal,
@@ -139,7 +140,7 @@ function folderOf(out: string): string {
 /** A plan on one screen. */
 function formatPlan(plan: JobPlan, url: string): string {
   const { scenes, done, refused, shardCount, estimate, basis, settings } = plan;
-  const { windows, hours, money, memoryBytes, outputBytes, cpuHours, gpuHours } = estimate;
+  const { windows, hours, money, memoryBytes, memory, outputBytes, cpuHours, gpuHours } = estimate;
   const hoursOf = (value: number) => formatDuration(value * 3600);
   return [
     `plan      ${url}`,
@@ -148,7 +149,7 @@ function formatPlan(plan: JobPlan, url: string): string {
     `windows   ${windows.toLocaleString('en-US')}${settings.tta === 'd4' ? ', each in 8 orientations (--tta d4): 8 times the time' : ''}`,
     `time      ${hoursOf(hours)} of one machine at ${Number(basis.windowsPerSecond.toPrecision(3))} windows/s (${basis.measured ? 'as told' : 'assumed'}): CPU ${hoursOf(cpuHours)}, GPU ${hoursOf(gpuHours)}`,
     `money     ${money.toFixed(2)} ${basis.currency} (${basis.prices})`,
-    `memory    ${Math.ceil(memoryBytes / 1024 / 1024)} MiB a shard`,
+    `memory    ${Math.ceil(memoryBytes / 1024 / 1024)} MiB a shard${memory === undefined ? '' : `; in MiB: ${formatParts(memory)}`}`,
     `output    about ${Math.ceil(outputBytes / 1024 / 1024)} MiB`,
     ...refused.map(({ source, message }) => `left out  ${source}: ${message}`),
   ].join('\n');

@@ -3,7 +3,7 @@ import { metricsOfFailure, tellMetrics } from './job-metrics.ts';
 import { addPlanFlags, type PlanFlags, readPlanOf } from './plan-file.ts';
 import type { Progress } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
-import { examples, parseCount, parsePositive, type VerbContext } from './verb.ts';
+import { examples, parseCount, parseMemory, type VerbContext } from './verb.ts';
 
 interface RunShardFlags extends PlanFlags {
   index?: number;
@@ -26,7 +26,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
       'finished rows are put away so often, so that a killed attempt loses no more (default: 120)',
       parseCount,
     )
-    .option('--memory <MiB>', 'what it may take (default: what the plan says)', parsePositive)
+    .option('--memory <MiB>', 'what it may take (default: what the plan says)', parseMemory)
     .option(
       '--leave-failure',
       'end well also where the shard failed for good and its state in the store says so: frustum merge then names it. For arrays whose merge is only started if no child fails (AWS Batch)',
@@ -50,7 +50,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
         {
           ...shard,
           ...(flags.checkpointSeconds !== undefined && { checkpointSeconds: flags.checkpointSeconds }),
-          ...(flags.memory !== undefined && { memoryBytes: flags.memory * 1024 * 1024 }),
+          ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
         },
         {
           signal,
@@ -58,6 +58,7 @@ export function addRunShard(program: Command, { reporter, signal, print }: VerbC
             progress = reporter.startProgress('mapping', windows, 'windows');
           },
           onWindow: (done) => progress?.update(done),
+          onWarning: (message) => reporter.warn(message),
         },
       )
         .catch(async (error: unknown) => {

@@ -3,11 +3,12 @@ import type { SegmentReport } from '../pipeline/segment-report.ts';
 import { formatClassTable } from './class-table.ts';
 import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
-import { examples, SCENE_HELP, type VerbContext } from './verb.ts';
+import { examples, parseMemory, SCENE_HELP, type VerbContext } from './verb.ts';
 
 interface SegmentFlags extends MappingFlags {
   out: string;
   pyramid?: string;
+  memory?: number;
   overwrite?: true;
 }
 
@@ -21,6 +22,11 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
     .requiredOption('--out <dir>', 'folder for the outputs');
   addMappingFlags(command)
     .option('--pyramid <dir>', 'a pyramid that frustum pyramid wrote (with --sampling pyramid)')
+    .option(
+      '--memory <MiB>',
+      'what the run may take, the network included, or with a unit, e.g. 6G: caches shrink to fit, and what cannot fit is refused (default: what the control group allows)',
+      parseMemory,
+    )
     .option('--overwrite', 'run even if the same run is there already')
     .addHelpText(
       'after',
@@ -31,6 +37,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
         'segment GF2.tif --pipeline pipelines/gid.json --out out/GF2',
         'segment tiles/*.tif --model models/mine --out out/mosaic --bands sentinel2 --stretch stddev:2,gamma=1.2',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/county --aoi county.geojson',
+        'segment big.tif --model models/mine --out out/big --memory 2G',
         'segment s3://bucket/scene.tif --s3-region eu-west-1 --model models/mine --out out/scene',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
@@ -42,6 +49,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
         scene,
         outDir: flags.out,
         ...(flags.pyramid !== undefined && { pyramid: flags.pyramid }),
+        ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
         ...(flags.overwrite && { overwrite: true }),
       };
       let progress: Progress | null = null;

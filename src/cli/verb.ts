@@ -27,6 +27,15 @@ export function parsePositive(text: string): number {
   return n;
 }
 
+/** Parses an amount of memory, in MiB or with a unit (`900M`, `6G`), into bytes. */
+export function parseMemory(text: string): number {
+  const [, digits, unit = 'M'] = /^(\d+(?:\.\d+)?)([MG])?$/i.exec(text.trim()) ?? [];
+  const bytes = Math.floor(Number(digits) * (unit.toUpperCase() === 'G' ? 2 ** 30 : 2 ** 20));
+  if (!Number.isSafeInteger(bytes) || bytes < 2 ** 20)
+    throw new InvalidArgumentError('expected MiB, or an amount with M or G, e.g. 900, 900M or 6G');
+  return bytes;
+}
+
 /** Parses a whole number of at least 0. */
 export function parseCount(text: string): number {
   const n = Number(text);

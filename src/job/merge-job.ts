@@ -20,6 +20,8 @@ export interface MergeOptions {
   readonly scenes?: readonly string[];
   /** Also merges scenes of which rows are missing; their results are marked partial. */
   readonly partial?: boolean;
+  /** What a scene's merge may take, in bytes; what the control group allows unless told. */
+  readonly memoryBytes?: number;
   readonly source?: SourceOptions;
 }
 
@@ -80,7 +82,7 @@ export function incompleteError(merged: readonly MergedScene[]): SourceError | n
 }
 
 async function mergeScene(
-  { plan, partial, source: reading }: MergeOptions,
+  { plan, partial, memoryBytes, source: reading }: MergeOptions,
   hooks: MergeHooks,
   store: ObjectStore,
   scene: PlanScene,
@@ -109,12 +111,16 @@ async function mergeScene(
   try {
     const report = await assemble(
       {
-        options: { ...segmentOptionsOf(plan, scene, source), outDir: outputs.path },
+        options: {
+          ...segmentOptionsOf(plan, scene, source),
+          outDir: outputs.path,
+          ...(memoryBytes !== undefined && { memoryBytes }),
+        },
         threads: plan.settings.threads,
         identity: scene.identity,
         moved: !store.local,
         missing: missing.map(({ y0, y1, reason }) => ({ y0, y1, reason })),
-        rows: () => rowsOf(store, files, source),
+        rows: (stop) => rowsOf(store, files, { ...reading, ...(stop && { signal: stop }) }),
       },
       { ...signal, ...pick(hooks) },
     );

@@ -2,15 +2,16 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError, isFrustumError, UnsupportedError } from '../core/errors.ts';
 import { localPathOf, withoutSecrets } from '../io/urls.ts';
-import { windowBytes } from '../model/choose-batch.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum, readModelManifest } from '../model/read-manifest.ts';
 import { passesOf } from '../pipeline/ask-network.ts';
 import { chooseWindows } from '../pipeline/choose-quality.ts';
-import { planContextSlots } from '../pipeline/context-slots.ts';
-import { estimateMemory } from '../pipeline/estimate-memory.ts';
+import type { MemoryEstimate } from '../pipeline/estimate-memory.ts';
+import { formatParts } from '../pipeline/format-memory.ts';
+import { demandOf } from '../pipeline/memory-demand.ts';
 import { titleOf } from '../pipeline/open-outputs.ts';
 import { openSegmentScene } from '../pipeline/open-segment-scene.ts';
+import { fitMemory } from '../pipeline/plan-memory.ts';
 import { planSegment } from '../pipeline/plan-segment.ts';
 import { identityOf } from '../pipeline/run-record.ts';
 import type { SegmentOptions } from '../pipeline/segment-options.ts';
@@ -31,7 +32,7 @@ export interface ShardSize {
 }
 
 export interface PlanJobOptions
-  extends Omit<SegmentOptions, 'scene' | 'outDir' | 'pyramid' | 'overwrite' | 'cacheBytes'> {
+  extends Omit<SegmentOptions, 'scene' | 'outDir' | 'pyramid' | 'overwrite' | 'cacheBytes' | 'memoryBytes'> {
   /** Each as `segment` takes it; local ones may be relative. */
   readonly scenes: readonly string[];
   /** Folder of the outputs and shards: a path or an `s3:` URL. */
@@ -160,28 +161,22 @@ async function planScene(
     if (await findDone(store, id, identity, source ?? {})) return { id, source: withoutSecrets(name) };
     for (const warning of [...scene.warnings, ...task.warnings])
       hooks.onWarning?.(`${scene.url}: ${warning}`);
-    const { workers = 1 } = settings;
     const { minutes = 17, perScene } = options.shards ?? {};
     const passes = passesOf(task.config.tta);
     const wanted = perScene ?? Math.ceil((plan.count * passes) / (minutes * 60 * speed.windowsPerSecond));
     const bands = splitRows(plan, area, wanted);
-    const memory = estimateMemory(
-      { ...scene.grid, bands: 4, sampleType: 'uint16' },
-      plan,
-      {
-        classCount: manifest.classes.length,
-        scoreStride: manifest.scores.stride,
-      },
-      task.config.blend,
-    );
-    const memoryBytes =
-      memory.totalBytes +
-      workers * (networkBytes(manifest) + batchBytes(manifest, settings)) +
-      planContextSlots(plan, manifest, passes, workers).bytes;
     const most = options.memoryBytes ?? Number.POSITIVE_INFINITY;
-    if (memoryBytes > most) {
+    const { estimate: memory, fits } = fitMemory(
+      {
+        ...demandOf('shard', scene, task, manifest),
+        workers: settings.workers ?? 1,
+        processors: settings.threads,
+      },
+      { promisedBytes: options.memoryBytes ?? null, bytes: most },
+    );
+    if (!fits) {
       throw new ConfigError(
-        `${scene.url}: a shard takes about ${inMiB(memoryBytes)} MiB, and ${inMiB(most)} are allowed; allow more, or take a larger stride`,
+        `${scene.url}: a shard takes about ${inMiB(memory.totalBytes)} MiB (${formatParts(memory)}), and ${inMiB(most)} are allowed; allow more, or take a larger stride`,
         { pointer: '--memory', value: most },
       );
     }
@@ -198,31 +193,18 @@ async function planScene(
       stretch: scene.metadata.stretch as PlanScene['stretch'],
       rows: { y0: y, y1: y + height },
       shards: bands.map((band, i) => ({ index: shardCount + i, ...band })),
-      estimate: estimateOf(windows, passes, width * height, memoryBytes, speed),
+      estimate: estimateOf(windows, passes, width * height, memory, speed),
     };
   } finally {
     await scene.close();
   }
 }
 
-/** What the inference process holds: twice the weights (the published network: 2.06 GiB for 1.09), and the runtime. */
-function networkBytes({ graphs }: ModelManifest): number {
-  const files = Object.values(graphs).flatMap((graph) =>
-    graph.externalData ? [graph, graph.externalData] : [graph],
-  );
-  return 2 * files.reduce((sum, file) => sum + file.sizeBytes, 0) + 200 * 1024 * 1024;
-}
-
-/** What batches take beyond single windows; GPUs have memory of their own. */
-function batchBytes(manifest: ModelManifest, { provider, batch = 1 }: PlanSettings): number {
-  return provider === 'cpu' ? (batch - 1) * windowBytes(manifest) : 0;
-}
-
 function estimateOf(
   windows: number,
   passes: number,
   pixels: number,
-  memoryBytes: number,
+  memory: MemoryEstimate,
   speed: Speed,
 ): PlanEstimate {
   const hours = (windows * passes) / speed.windowsPerSecond / 3600;
@@ -232,21 +214,28 @@ function estimateOf(
     cpuHours: hours * speed.cpus,
     gpuHours: hours * speed.gpus,
     money: hours * speed.hourlyPrice,
-    memoryBytes,
+    memoryBytes: memory.totalBytes,
+    memory,
     // Classes deflate to about a tenth of a byte a pixel, confidence to about half of one; shards hold them once more.
     outputBytes: Math.round(pixels * 1.2),
   };
 }
 
 function addEstimates(all: readonly PlanEstimate[]): PlanEstimate {
-  const sum = (key: keyof PlanEstimate) => all.reduce((total, estimate) => total + estimate[key], 0);
+  const sum = (key: Exclude<keyof PlanEstimate, 'memory'>) =>
+    all.reduce((total, estimate) => total + estimate[key], 0);
+  const largest = all.reduce<PlanEstimate | null>(
+    (most, estimate) => (most !== null && most.memoryBytes >= estimate.memoryBytes ? most : estimate),
+    null,
+  );
   return {
     windows: sum('windows'),
     hours: sum('hours'),
     cpuHours: sum('cpuHours'),
     gpuHours: sum('gpuHours'),
     money: sum('money'),
-    memoryBytes: Math.max(0, ...all.map(({ memoryBytes }) => memoryBytes)),
+    memoryBytes: largest?.memoryBytes ?? 0,
+    ...(largest?.memory && { memory: largest.memory }),
     outputBytes: sum('outputBytes'),
   };
 }

@@ -63,6 +63,19 @@ export const planSettingsSchema = z.strictObject({
     .describe('windows that go through the network at once, 1 unless told; another number rounds otherwise'),
 });
 
+/** What a shard's processes hold, by what holds it; see `MemoryEstimate`. */
+const memorySchema = z.strictObject({
+  totalBytes: count,
+  baseBytes: count,
+  cacheBytes: count,
+  decodeBytes: count,
+  viewBytes: count,
+  stripBytes: count,
+  rasterBytes: count,
+  vectorBytes: count,
+  networkBytes: count,
+});
+
 /** What a part of a plan is expected to take. */
 export const estimateSchema = z.strictObject({
   windows: count.describe('that go through the network; those that reach two shards count for both'),
@@ -71,6 +84,7 @@ export const estimateSchema = z.strictObject({
   gpuHours: z.number().min(0),
   money: z.number().min(0).describe("in the price table's currency"),
   memoryBytes: count.describe('largest of the shards: this process and the inference process together'),
+  memory: memorySchema.optional().describe('what that is made of'),
   outputBytes: count.describe('rasters and shards; rough'),
 });
 

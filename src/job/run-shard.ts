@@ -35,6 +35,7 @@ export interface RunShardHooks {
   readonly signal?: AbortSignal;
   readonly onStart?: (windows: number) => void;
   readonly onWindow?: (done: number, windows: number) => void;
+  readonly onWarning?: (message: string) => void;
 }
 
 export interface RunShardReport {
@@ -130,6 +131,7 @@ export async function runShard(options: RunShardOptions, hooks: RunShardHooks = 
           pieces.facts.onnxruntime = onnxruntime;
           hooks.onStart?.(windows);
         },
+        ...(hooks.onWarning && { onWarning: hooks.onWarning }),
         onEnd: (end) => {
           took = end;
         },

@@ -3,13 +3,18 @@ import { NODATA_CLASS } from '../core/classes.ts';
 import type { ClassRows } from '../core/raster.ts';
 import type { FrustumPlan } from '../frustum/plan.ts';
 import { selectFrusta } from '../frustum/select-frusta.ts';
+import type { ModelManifest } from '../model/manifest.ts';
 import type { Model } from '../model/open-model.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
+import type { Scene } from '../scene/open-scene.ts';
+import { guardMemory, type MemoryGuard } from './guard-memory.ts';
 import { createTally, type InferTally } from './infer-rows.ts';
 import { changedSincePlan } from './map-band.ts';
+import { demandOf } from './memory-demand.ts';
 import { openSegmentOutputs } from './open-segment-outputs.ts';
 import { openSegmentScene } from './open-segment-scene.ts';
-import { planSegment } from './plan-segment.ts';
+import { allowMemory, LEAST_CACHE_BYTES, type MemoryPlan, planMemory } from './plan-memory.ts';
+import { planSegment, type SegmentTask } from './plan-segment.ts';
 import { findFinishedRun } from './run-record.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import type { MissingRows, SegmentReport } from './segment-report.ts';
@@ -54,7 +59,8 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
   const { signal } = hooks;
   const started = performance.now();
   const manifest = await readModelManifest(options.model, false);
-  const scene = await openSegmentScene(options, signal);
+  const allowed = await allowMemory(options.memoryBytes);
+  const scene = await openSegmentScene(options, signal, allowed);
   try {
     const planned = await planSegment({ ...options, threads: 1, workers: 1 }, scene, manifest, signal);
     if (planned.identity !== identity) throw changedSincePlan(scene.url);
@@ -66,57 +72,98 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
     };
     const finished = await findFinishedRun<SegmentReport>(options.outDir, identity);
     if (finished !== null) return { ...finished, alreadyDone: true };
+    const memory = planMemory(demandOf('merge', scene, task, manifest), allowed, options.cacheBytes);
+    scene.shrinkCache(memory.choices.cacheBytes);
     const warnings = [
       ...scene.warnings,
       ...task.warnings,
+      ...memory.warnings,
       ...missing.map(({ y0, y1, reason }) => `rows ${y0} to ${y1} are missing (${reason}): without data`),
     ];
     for (const warning of warnings) hooks.onWarning?.(warning);
-    const outputs = await openSegmentOutputs({
-      options,
-      scene,
-      task,
-      manifest,
-      ...(signal && { signal }),
-      ...(parts.moved && { moved: true }),
-    });
+    const guard = guardMemory({ allowed, children: [], shed: () => scene.shrinkCache(LEAST_CACHE_BYTES) });
+    const stop = signal ? AbortSignal.any([signal, guard.signal]) : guard.signal;
     try {
-      const { y: top, width, height } = task.area.bounds;
-      const end = top + height;
-      let at = top;
-      const write = async (rows: ClassRows) => {
-        signal?.throwIfAborted();
-        await outputs.writeRows({ ...rows, y: at - top });
-        at += rows.rowCount;
-        hooks.onRows?.(at - top, height);
-      };
-      const made = parts.rows(signal);
-      let step = await made.next();
-      for (; step.done !== true; step = await made.next()) {
-        while (at < step.value.y) await write(emptyRows(at, step.value.y, width));
-        await write(step.value);
-      }
-      while (at < end) await write(emptyRows(at, end, width));
-      const { versions, tally, emptyWindows } = step.value;
-      return await outputs.commit({
-        versions,
-        network: null,
-        tally: {
-          ...createTally(),
-          ...tally,
-          emptyWindows,
-          windows: countWindows(task.plan, task.area, missing) - emptyWindows,
-        },
+      return await writeOutputs(parts, hooks, {
+        scene,
+        task,
+        manifest,
+        memory,
         warnings,
-        missing,
-        totalMs: () => performance.now() - started,
+        guard,
+        stop,
+        started,
       });
     } catch (error) {
-      await outputs.abort();
-      throw error;
+      return guard.rethrow(error);
+    } finally {
+      await guard.stop();
     }
   } finally {
     await scene.close();
+  }
+}
+
+interface Assembly {
+  readonly scene: Scene;
+  readonly task: SegmentTask;
+  readonly manifest: ModelManifest;
+  readonly memory: MemoryPlan;
+  readonly warnings: readonly string[];
+  readonly guard: MemoryGuard;
+  readonly stop: AbortSignal;
+  readonly started: number;
+}
+
+async function writeOutputs(
+  { options, missing, moved, rows: madeRows }: AssembleOptions,
+  { onRows }: AssembleHooks,
+  { scene, task, manifest, memory, warnings, guard, stop: signal, started }: Assembly,
+): Promise<SegmentReport> {
+  const outputs = await openSegmentOutputs({
+    options,
+    scene,
+    task,
+    manifest,
+    memory,
+    signal,
+    ...(moved && { moved: true }),
+  });
+  try {
+    const { y: top, width, height } = task.area.bounds;
+    const end = top + height;
+    let at = top;
+    const write = async (rows: ClassRows) => {
+      signal.throwIfAborted();
+      await outputs.writeRows({ ...rows, y: at - top });
+      at += rows.rowCount;
+      onRows?.(at - top, height);
+    };
+    const made = madeRows(signal);
+    let step = await made.next();
+    for (; step.done !== true; step = await made.next()) {
+      while (at < step.value.y) await write(emptyRows(at, step.value.y, width));
+      await write(step.value);
+    }
+    while (at < end) await write(emptyRows(at, end, width));
+    const { versions, tally, emptyWindows } = step.value;
+    return await outputs.commit({
+      versions,
+      network: null,
+      tally: {
+        ...createTally(),
+        ...tally,
+        emptyWindows,
+        windows: countWindows(task.plan, task.area, missing) - emptyWindows,
+      },
+      warnings,
+      missing,
+      totalMs: () => performance.now() - started,
+      peakBytes: guard.measurePeak,
+    });
+  } catch (error) {
+    await outputs.abort();
+    throw error;
   }
 }
 

@@ -1,51 +1,178 @@
-import type { FrustumPlan } from '../frustum/plan.ts';
+import { countPlaces, type FrustumPlan } from '../frustum/plan.ts';
+import { planKeptViews } from '../frustum/read-frustum.ts';
+import { defaultDecodeThreads } from '../geotiff/decode-pool.ts';
 import { DEFAULT_CACHE_BYTES } from '../geotiff/open-geotiff.ts';
-import { sampleBytes } from '../geotiff/sample-array.ts';
-import type { SceneDescription } from '../scene/describe-scene.ts';
 import type { Blend } from '../stitch/ramp.ts';
 import { stripBytes } from '../stitch/strip.ts';
+import { type Augmentation, passesOf } from './ask-network.ts';
+import { planContextSlots } from './context-slots.ts';
+import { estimateNetwork, type NetworkForm } from './estimate-network.ts';
 
-/** Resident memory of a run in the process that reads and writes, without the network's own process. */
+/** Resident memory of all processes of a run, by what holds it, in bytes. */
 export interface MemoryEstimate {
   readonly totalBytes: number;
+  /** Node.js and libraries, and what V8 has not collected yet. */
+  readonly baseBytes: number;
   /** Decoded blocks of the scene: all of it, up to the cache's budget. */
   readonly cacheBytes: number;
+  /** Blocks on their way out of the files, and the threads that decode them. */
+  readonly decodeBytes: number;
+  /** What frusta see: views kept for windows that come again, and source rows of those that are made. */
+  readonly viewBytes: number;
   /** Scores that later windows still add to. */
   readonly stripBytes: number;
-  /** Rows on their way into the rasters, and blocks on their way out of the file. */
-  readonly bufferBytes: number;
-  /** Node.js and libraries. */
-  readonly baseBytes: number;
+  /** Rows on their way into rasters, overviews and the preview. */
+  readonly rasterBytes: number;
+  /** Tracing, and what the vector formats hold. */
+  readonly vectorBytes: number;
+  /** The network's processes: weights, activations, kept context features. */
+  readonly networkBytes: number;
 }
 
-/** Node.js with everything loaded, before it reads a pixel. */
-const BASE_BYTES = 170 * 1024 * 1024;
+/** What can be made smaller at the cost of time; results do not depend on it. */
+export interface MemoryChoices {
+  /** Budget of the cache of decoded blocks. */
+  readonly cacheBytes: number;
+  /** Context views that are kept; see `planKeptViews`. */
+  readonly keptViews: number;
+  /** Threads that decode blocks. */
+  readonly decodeThreads: number;
+}
+
+/** What a run holds, as far as it decides memory. */
+export interface MemoryDemand {
+  readonly scene: {
+    readonly width: number;
+    readonly height: number;
+    /** Bytes of all of its blocks when they are decoded, and of the largest. */
+    readonly decodedBytes: number;
+    readonly blockBytes: number;
+  };
+  readonly plan: FrustumPlan;
+  readonly model: NetworkForm & { readonly classCount: number; readonly scoreStride: number };
+  readonly blend: Blend;
+  readonly tta: Augmentation;
+  /**
+   * `segment` does all of it; `shard` has no outputs but its rows, and keeps far windows' features for its neighbours;
+   * `merge` has neither network nor windows.
+   */
+  readonly part: 'segment' | 'shard' | 'merge';
+  /** Width and height of the outputs. */
+  readonly outputs: { readonly width: number; readonly height: number };
+  readonly preview: boolean;
+  /** How many vector files, and the limit of the border graph that generalising keeps; 0 where polygons are only traced. */
+  readonly vector: { readonly files: number; readonly tiles: boolean; readonly graphBytes: number };
+  /** Processes of the network, and windows in one run of its graphs; 1 each unless told. */
+  readonly workers?: number;
+  readonly batch?: number;
+  /** Of the machine that runs it; this one's unless told. */
+  readonly processors?: number;
+}
+
+const MIB = 1024 * 1024;
+/** Node.js 20 with every module of a run loaded takes 104 MiB, and 30 more of code and small objects once it is under way. */
+const BASE_BYTES = 135 * MIB;
+/**
+ * Arrays that are free but not collected. V8 lets them grow by some 64 MiB before it looks, and malloc keeps pieces: a run
+ * with next to no cache, which decodes each block again and again, was seen to hold 100 MiB of them. Small scenes make less.
+ */
+const GARBAGE_BYTES = { least: 32 * MIB, most: 96 * MIB, ofDecoded: 4 } as const;
+/** A decode thread: an isolate with its buffers, 20 to 30 MiB. */
+export const DECODE_THREAD_BYTES = 28 * MIB;
+/** Images with this much for each thread start it; the TIFF reader's own rule. */
+const DECODE_THREAD_FROM_BYTES = 8 * MIB;
+const MOST_DECODE_THREADS = 8;
 /** Blocks that are decoded at a time, beside the cache; what the TIFF reader keeps to. */
-const DECODING_BYTES = 32 * 1024 * 1024;
+const DECODING_BYTES = 32 * MIB;
+/** Source rows of a view that is made at a time; what `sampleWindow` keeps to. */
+const SAMPLING_BYTES = 8 * MIB;
 /** Rows that a raster gathers before it writes a row of tiles; a third more goes into its overviews. */
 const TILE_ROWS = 512;
+/** Tiles of a raster on their way through compression, as they are and compressed. */
+const TILES_UNDER_WAY_BYTES = 2 * 6 * 512 * 512;
+/** Pictures of at most 1600 px, drawn and composed at the end. */
+const PREVIEW_BYTES = 24 * MIB;
+/** Tracing six classes over 50,000 columns takes 97 MB in a process that takes 45 without. */
+const TRACING_BYTES_A_COLUMN = 1000;
+/** A format's buffers; the indexes that some keep (40 bytes a polygon) are part of it up to some 200,000 polygons. */
+const VECTOR_FILE_BYTES = 12 * MIB;
+/** Tiles are drawn from rows at every zoom; some 300 bytes a tile and the rows of half the size, a quarter and so on. */
+const TILES_BYTES = 32 * MIB;
+/** Features that a shard keeps for frames side by side; see `shareLong`. */
+const SHARED_FEATURES_BYTES = 32 * MIB;
 
-/** What a run over a scene will hold, from its headers and its plan. */
-export function estimateMemory(
-  scene: Pick<SceneDescription, 'width' | 'height' | 'bands' | 'sampleType'>,
-  plan: FrustumPlan,
-  model: { readonly classCount: number; readonly scoreStride: number },
-  blend: Blend = 'uniform',
-): MemoryEstimate {
-  const pixels = scene.width * scene.height;
-  const decoded = pixels * scene.bands * sampleBytes(scene.sampleType);
-  const cacheBytes = Math.min(decoded, DEFAULT_CACHE_BYTES);
-  const strip = stripBytes({
-    window: plan.window,
-    stride: plan.stride,
-    scoreStride: model.scoreStride,
-    channels: model.classCount,
-    frameWidth: plan.frame.width,
-    frameHeight: plan.frame.height,
-    blend,
-  });
-  const rows = Math.min(TILE_ROWS, scene.height) * scene.width;
-  const bufferBytes = Math.round((2 * rows * 4) / 3) + Math.min(decoded, DECODING_BYTES);
-  const totalBytes = cacheBytes + strip + bufferBytes + BASE_BYTES;
-  return { totalBytes, cacheBytes, stripBytes: strip, bufferBytes, baseBytes: BASE_BYTES };
+/** The choices of a run that nothing presses. */
+export function fullChoices({ scene, plan, processors }: MemoryDemand): MemoryChoices {
+  const { decodedBytes } = scene;
+  const threads = Math.floor(decodedBytes / DECODE_THREAD_FROM_BYTES);
+  return {
+    cacheBytes: Math.min(decodedBytes, DEFAULT_CACHE_BYTES),
+    keptViews: planKeptViews(plan),
+    decodeThreads: Math.min(threads, processors ?? defaultDecodeThreads(), MOST_DECODE_THREADS),
+  };
+}
+
+/** Estimates what a run will hold at its fullest, from headers, plan and manifest alone. */
+export function estimateMemory(demand: MemoryDemand, choices = fullChoices(demand)): MemoryEstimate {
+  const { scene, plan, model, blend, tta, part, workers = 1, batch = 1 } = demand;
+  const { least, most, ofDecoded } = GARBAGE_BYTES;
+  const windows = part !== 'merge';
+  const decoding = Math.min(scene.decodedBytes, Math.max(DECODING_BYTES, scene.blockBytes));
+  const parts = {
+    baseBytes: BASE_BYTES + Math.min(most, least + ofDecoded * scene.decodedBytes),
+    cacheBytes: Math.min(scene.decodedBytes, choices.cacheBytes),
+    decodeBytes: decoding + choices.decodeThreads * DECODE_THREAD_BYTES,
+    viewBytes: windows ? viewBytes(plan, choices.keptViews, batch * workers) : 0,
+    stripBytes: windows
+      ? stripBytes({
+          window: plan.window,
+          stride: plan.stride,
+          scoreStride: model.scoreStride,
+          channels: model.classCount,
+          frameWidth: plan.frame.width,
+          frameHeight: plan.frame.height,
+          blend,
+        })
+      : 0,
+    rasterBytes: part === 'shard' ? sharedBytes(demand) : rasterBytes(demand),
+    vectorBytes: part === 'shard' ? 0 : vectorBytes(demand),
+    networkBytes: windows
+      ? estimateNetwork(model, {
+          keptBytes: planContextSlots(plan, model, passesOf(tta), workers).bytes,
+          workers,
+          batch,
+        }).totalBytes
+      : 0,
+  };
+  return { totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0), ...parts };
+}
+
+/** Kept views, those of two frusta on their way for each window that the network holds, and the rows that they are made of. */
+function viewBytes({ window, distances }: FrustumPlan, keptViews: number, underWay: number): number {
+  const view = window * window * 3;
+  const made = distances.slice(1).length * Math.min(SAMPLING_BYTES, distances.at(-1)! * window * 3 * window);
+  return keptViews * view + 2 * underWay * distances.length * view + made;
+}
+
+function rasterBytes({ outputs, preview, vector }: MemoryDemand): number {
+  const rows = Math.min(TILE_ROWS, outputs.height) * outputs.width;
+  // Class and confidence of rows that were just decided, and again in the writers, with half, a quarter and so on of them.
+  const written = vector.graphBytes > 0 ? 3 : 2;
+  const each = Math.round((rows * 4) / 3) + TILES_UNDER_WAY_BYTES;
+  return written * each + (preview ? PREVIEW_BYTES : 0);
+}
+
+function vectorBytes({ outputs, vector }: MemoryDemand): number {
+  if (vector.files === 0) return 0;
+  const tracing = outputs.width * TRACING_BYTES_A_COLUMN;
+  return tracing + vector.files * VECTOR_FILE_BYTES + (vector.tiles ? TILES_BYTES : 0) + vector.graphBytes;
+}
+
+/** A shard's rows, and the features that it keeps for its neighbours. */
+function sharedBytes({ outputs, plan, model }: MemoryDemand): number {
+  const one = planContextSlots(plan, model, 1);
+  const features = (one.bytes / (one.short + one.long)) * countPlaces(plan, 2).columns;
+  return (
+    Math.min(features, SHARED_FEATURES_BYTES) + 2 * Math.min(plan.window, outputs.height) * outputs.width
+  );
 }

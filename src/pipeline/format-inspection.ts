@@ -1,4 +1,5 @@
 import { localPathOf } from '../io/urls.ts';
+import { formatParts } from './format-memory.ts';
 import type { SceneInspection } from './inspect-scene.ts';
 
 /** Labels take this many columns. */
@@ -137,7 +138,7 @@ function runOf({ run }: SceneInspection): string {
 }
 
 function memoryOf({ run: { memory } }: SceneInspection): string {
-  return `about ${formatBytes(memory.totalBytes)} beside the network, ${formatBytes(memory.cacheBytes)} of it decoded blocks`;
+  return `about ${formatBytes(memory.totalBytes)}; in MiB: ${formatParts(memory)}`;
 }
 
 /** At most 10 significant digits: millimetres in the largest UTM coordinates. */

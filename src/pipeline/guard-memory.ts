@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { ResourceError } from '../core/errors.ts';
-import { readLimits } from '../doctor/read-limits.ts';
+import type { AllowedMemory } from './plan-memory.ts';
 
 /** What a run may take, and what it can do without. */
 export interface MemoryGuardOptions {
-  /** What was promised, in bytes; the control group's limit also counts, promised or not. */
-  readonly promisedBytes?: number;
+  /** See `allowMemory`. */
+  readonly allowed: AllowedMemory;
   /** Processes beside this one. */
   readonly children: readonly number[];
   /** Gives up what only makes the run faster. */
@@ -21,6 +21,8 @@ export interface MemoryGuard {
   readonly signal: AbortSignal;
   /** Most that was seen of all processes together. */
   readonly peakBytes: number;
+  /** Looks once more, and gives the most that was seen. */
+  measurePeak(): Promise<number>;
   /** @throws the ResourceError, instead of `error`, which is what came of it */
   rethrow(error: unknown): never;
   stop(): Promise<void>;
@@ -28,20 +30,13 @@ export interface MemoryGuard {
 
 /** At this part of what is allowed, caches go. */
 const SHED_AT = 0.85;
-/** The kernel ends a control group's processes where its limit is reached: the run ends itself a little before. */
-const GROUP_PART = 0.97;
 
 /**
  * Watches what a run's processes hold together: pages in memory, those that they share counted for each, so rather more
  * than the machine sees. Near what is allowed caches are given up; above it the run is ended, before the kernel kills it.
  */
-export async function guardMemory(options: MemoryGuardOptions): Promise<MemoryGuard> {
-  const { promisedBytes, children, shed, everyMs = 200, measure = residentBytes } = options;
-  const { groupBytes } = await readLimits();
-  const allowed = Math.min(
-    promisedBytes ?? Number.POSITIVE_INFINITY,
-    groupBytes === null ? Number.POSITIVE_INFINITY : groupBytes * GROUP_PART,
-  );
+export function guardMemory(options: MemoryGuardOptions): MemoryGuard {
+  const { allowed, children, shed, everyMs = 200, measure = residentBytes } = options;
   const over = new AbortController();
   let peakBytes = 0;
   let shedAlready = false;
@@ -51,16 +46,18 @@ export async function guardMemory(options: MemoryGuardOptions): Promise<MemoryGu
     const sizes = await Promise.all([process.pid, ...children].map(measure));
     const used = sizes.reduce((sum, size) => sum + size, 0);
     peakBytes = Math.max(peakBytes, used);
-    if (used > allowed * SHED_AT && !shedAlready) {
+    if (used > allowed.bytes * SHED_AT && !shedAlready) {
       shedAlready = true;
       shed();
     }
-    if (used > allowed) over.abort(brokenPromise(used, allowed, promisedBytes));
+    if (used > allowed.bytes) over.abort(brokenPromise(used, allowed));
   };
   let looking = look();
-  const timer = setInterval(() => {
+  const lookAgain = () => {
     looking = looking.then(() => (stopped || over.signal.aborted ? undefined : look()));
-  }, everyMs).unref();
+    return looking;
+  };
+  const timer = setInterval(lookAgain, everyMs).unref();
   return {
     signal: over.signal,
     get peakBytes() {
@@ -69,20 +66,24 @@ export async function guardMemory(options: MemoryGuardOptions): Promise<MemoryGu
     rethrow(error) {
       throw over.signal.aborted ? over.signal.reason : error;
     },
+    async measurePeak() {
+      await lookAgain();
+      return peakBytes;
+    },
     async stop() {
-      stopped = true;
       clearInterval(timer);
+      stopped = true;
       await looking;
     },
   };
 }
 
-function brokenPromise(used: number, allowed: number, promised: number | undefined): ResourceError {
+function brokenPromise(used: number, { bytes: allowed, promisedBytes }: AllowedMemory): ResourceError {
   const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
   const whose =
-    promised === allowed ? 'promised (--memory)' : 'what this container or control group may take';
+    promisedBytes === allowed ? 'promised (--memory)' : 'what this container or control group may take';
   return new ResourceError(
-    `the run takes ${mib(used)} MiB of memory, and ${mib(allowed)} MiB are ${whose}; finished rows are kept. Go on where there is more memory, or plan again with a larger stride`,
+    `the run takes ${mib(used)} MiB of memory, and ${mib(allowed)} MiB are ${whose}. Go on where there is more memory (a shard's finished rows are kept), or take a larger stride`,
     { resource: 'memory', allowed, used },
   );
 }

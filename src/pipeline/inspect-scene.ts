@@ -6,6 +6,7 @@ import { createPixelPlacer } from '../core/place-pixels.ts';
 import type { GeometryMode } from '../frustum/geometry.ts';
 import { planFrusta } from '../frustum/plan.ts';
 import { readModelManifest } from '../model/read-manifest.ts';
+import { decodedSize } from '../scene/decoded-size.ts';
 import {
   type Corner,
   type DescribeOptions,
@@ -14,6 +15,8 @@ import {
 } from '../scene/describe-scene.ts';
 import { createProjector } from '../vectorize/reproject.ts';
 import { estimateMemory, type MemoryEstimate } from './estimate-memory.ts';
+import { PUBLISHED_NETWORK } from './estimate-network.ts';
+import { vectorDemand } from './memory-demand.ts';
 import { checkStride, planWarnings } from './plan-segment.ts';
 
 /** What a run over the scene would be. */
@@ -29,6 +32,7 @@ export interface RunForecast {
   readonly frame: { readonly width: number; readonly height: number };
   /** Windows that go through the network, if each holds data. */
   readonly windows: number;
+  /** With GeoJSON polygons and a preview, as a run has unless told. */
   readonly memory: MemoryEstimate;
 }
 
@@ -81,7 +85,17 @@ export async function inspectScene(
       mode,
       frame: plan.frame,
       windows: plan.count,
-      memory: estimateMemory(description, plan, form),
+      memory: estimateMemory({
+        part: 'segment',
+        scene: { width, height, ...decodedSize([description]) },
+        plan,
+        model: form,
+        blend: 'uniform',
+        tta: 'none',
+        outputs: { width, height },
+        preview: true,
+        vector: vectorDemand(['landcover.geojson'], {}, width * height),
+      }),
     },
     warnings: [...description.warnings, ...planWarnings(plan, form)],
   };
@@ -101,6 +115,7 @@ async function readForm(model: string | undefined) {
     padTo: 512,
     classCount: PRESETS.gid!.classes.length,
     scoreStride: 4 as const,
+    ...PUBLISHED_NETWORK,
   };
 }
 

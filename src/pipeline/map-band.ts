@@ -13,7 +13,9 @@ import { openPyramid, type Pyramid } from '../pyramid/open-pyramid.ts';
 import type { Scene } from '../scene/open-scene.ts';
 import { guardMemory } from './guard-memory.ts';
 import { createTally, type InferTally, inferRows } from './infer-rows.ts';
+import { demandOf } from './memory-demand.ts';
 import { openSegmentScene } from './open-segment-scene.ts';
+import { allowMemory, LEAST_CACHE_BYTES, planMemory } from './plan-memory.ts';
 import { planSegment } from './plan-segment.ts';
 import type { SegmentOptions } from './segment-options.ts';
 import { findSharedKeys, type LongStore, shareLong } from './share-long.ts';
@@ -60,6 +62,7 @@ export interface BandHooks {
   /** When the model is open: what it runs on, and how many windows there are to do. */
   readonly onStart?: (versions: Model['versions'], windows: number) => void;
   readonly onWindow?: (done: DoneWindow, tally: Readonly<InferTally>) => void;
+  readonly onWarning?: (message: string) => void;
   /** At the end, well or not. */
   readonly onEnd?: (end: BandEnd) => void;
 }
@@ -74,23 +77,31 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
   const { options, identity, y0, y1 } = band;
   const signal = hooks.signal && { signal: hooks.signal };
   const manifest = await readModelManifest(options.model, false);
-  const scene = await openSegmentScene(options, hooks.signal);
+  const allowed = await allowMemory(band.memoryBytes);
+  const scene = await openSegmentScene(options, hooks.signal, allowed);
   try {
     const task = await planSegment({ ...options, outDir: '' }, scene, manifest, hooks.signal);
     if (task.identity !== identity) throw changedSincePlan(scene.url);
     const area = areaOfRows(task.area, y0, y1);
     const plan = selectFrusta(task.plan, area);
+    const memory = planMemory(
+      demandOf('shard', scene, { ...task, plan, area }, manifest),
+      allowed,
+      options.cacheBytes,
+    );
+    scene.shrinkCache(memory.choices.cacheBytes);
+    for (const warning of memory.warnings) hooks.onWarning?.(warning);
     const model = await openModel(options.model, { ...task.config, ...signal });
     const shared = shareLong(model, {
       store: band.longStore?.(model.versions) ?? null,
       isShared: findSharedKeys(task.plan, task.area, y0, y1),
       fromMs: band.shareLongFromMs ?? SHARE_LONG_FROM_MS,
     });
-    const guard = await guardMemory({
-      ...(band.memoryBytes !== undefined && { promisedBytes: band.memoryBytes }),
+    const guard = guardMemory({
+      allowed,
       children: model.pids,
       shed: () => {
-        scene.shrinkCache(SHED_CACHE_BYTES);
+        scene.shrinkCache(LEAST_CACHE_BYTES);
         shared.forget();
       },
     });
@@ -107,7 +118,9 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           plan,
           area,
           scene,
-          reader: shared.watch(createFrustumReader({ scene, plan, pyramid })),
+          reader: shared.watch(
+            createFrustumReader({ scene, plan, pyramid, keptViews: memory.choices.keptViews }),
+          ),
           model: shared.model,
           blend: task.config.blend,
           tta: task.config.tta,
@@ -135,9 +148,6 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
 
 /** What fetching features over a network may well take, with room to spare. */
 const SHARE_LONG_FROM_MS = 400;
-
-/** Decoded blocks that a run keeps where memory is short: a few rows of blocks, since windows side by side share them. */
-const SHED_CACHE_BYTES = 16 * 1024 * 1024;
 
 /** The failure of a job whose inputs are no longer those that were planned. */
 export function changedSincePlan(url: string): ConfigError {

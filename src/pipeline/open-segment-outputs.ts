@@ -7,6 +7,7 @@ import type { Scene } from '../scene/open-scene.ts';
 import { toldTime } from '../sink/stac/time.ts';
 import type { InferTally } from './infer-rows.ts';
 import { openOutputs, titleOf } from './open-outputs.ts';
+import type { MemoryPlan } from './plan-memory.ts';
 import type { SegmentTask } from './plan-segment.ts';
 import type { NetworkReport } from './report-network.ts';
 import { describeOutputs, takeRecord, writeRecord } from './run-record.ts';
@@ -19,6 +20,8 @@ export interface SegmentOutputsOptions {
   readonly scene: Scene;
   readonly task: SegmentTask;
   readonly manifest: ModelManifest;
+  /** What the run keeps to. */
+  readonly memory: MemoryPlan;
   /** Whether the outputs are put elsewhere once they are all there. */
   readonly moved?: boolean;
   /** Heeded while polygons are handed out. */
@@ -36,6 +39,8 @@ export interface RunFacts {
   readonly missing: readonly MissingRows[];
   /** Wall time so far, asked when the outputs are in their places. */
   readonly totalMs: () => number;
+  /** The most memory that all processes were seen to take, asked likewise. */
+  readonly peakBytes: () => Promise<number>;
 }
 
 /** All files of a run under way. */
@@ -53,7 +58,7 @@ export interface SegmentOutputs {
  * @throws what `openOutputs` throws
  */
 export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<SegmentOutputs> {
-  const { options, scene, task, manifest, signal } = parts;
+  const { options, scene, task, manifest, memory, signal } = parts;
   const { outDir } = options;
   const { plan, area, config } = task;
   const { vector, polygons, preview } = config;
@@ -76,7 +81,7 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
   return {
     writeRows: outputs.writeRows,
     abort: outputs.abort,
-    async commit({ versions, tally, network, warnings, missing, totalMs }) {
+    async commit({ versions, tally, network, warnings, missing, totalMs, peakBytes }) {
       let earlierFiles: readonly string[] = [];
       return outputs.commit(
         async () => {
@@ -97,6 +102,11 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
             warnings,
             missing,
             totalMs: totalMs(),
+            memory: {
+              promisedBytes: memory.promisedBytes,
+              estimatedBytes: memory.estimate.totalBytes,
+              peakBytes: await peakBytes(),
+            },
           });
           const documents = await writeDocuments({
             outDir,

@@ -55,6 +55,12 @@ export interface SegmentOptions extends AreaChoice, WindowOptions {
   readonly batch?: number;
   /** Budget of the cache of decoded scene blocks; 256 MiB unless told. */
   readonly cacheBytes?: number;
+  /**
+   * What all processes of the run may take together, in bytes. Caches are planned to fit; a run that does not fit with the
+   * smallest ones is refused before it begins, and one that takes more after all is ended. Without it, what the control group
+   * allows counts.
+   */
+  readonly memoryBytes?: number;
   /** How the bytes of a remote scene are read. */
   readonly source?: SourceOptions;
   /** Run even if the outputs of the same run are there already. */

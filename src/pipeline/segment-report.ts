@@ -12,6 +12,7 @@ import type { InferTally } from './infer-rows.ts';
 import type { MeasuredCost } from './measured-quality.ts';
 import type { RowTotals } from './open-outputs.ts';
 import type { AreaRecord } from './plan-area.ts';
+import type { MemoryRecord } from './plan-memory.ts';
 import type { SegmentTask } from './plan-segment.ts';
 import type { NetworkReport } from './report-network.ts';
 import { identityOf, type RunRecord } from './run-record.ts';
@@ -93,6 +94,8 @@ export interface SegmentReport extends RunRecord {
   readonly network: NetworkReport | null;
   /** Largest resident memory of this process so far, without the inference processes. */
   readonly peakResidentBytes: number;
+  /** Of all processes of the run together. */
+  readonly memory: MemoryRecord;
   readonly warnings: readonly string[];
   /** True only in the answer to a rerun that found everything done; never in the file. */
   readonly alreadyDone?: true;
@@ -118,6 +121,7 @@ export interface ReportParts {
   /** Empty where the run is whole. */
   readonly missing: readonly MissingRows[];
   readonly totalMs: number;
+  readonly memory: MemoryRecord;
 }
 
 export function describeSegment(parts: ReportParts): SegmentReport {
@@ -199,6 +203,7 @@ export function describeSegment(parts: ReportParts): SegmentReport {
     },
     network: parts.network,
     peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    memory: parts.memory,
     warnings: parts.warnings,
     outputs: parts.outputs,
   };

@@ -7,6 +7,7 @@ import type { ReadStats } from '../io/coalesce-reads.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { withoutSecrets } from '../io/urls.ts';
 import { addCounters } from './add-counters.ts';
+import { type DecodedSize, decodedSize } from './decoded-size.ts';
 import { joinGrids } from './join-grids.ts';
 import { listOf, listSceneFiles } from './list-scene-files.ts';
 import { measureRange } from './measure-range.ts';
@@ -51,6 +52,8 @@ export interface Scene extends ScenePixels {
   readonly fileMetadata: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly metadata: SceneMetadata;
+  /** What its blocks take when they are decoded. */
+  readonly decoded: DecodedSize;
   /** Counters so far, of all files together. */
   readonly stats: {
     readonly reads: ReadStats;
@@ -135,6 +138,7 @@ function sceneOf(
     fileMetadata: files[0]!.info.metadata,
     warnings,
     metadata,
+    decoded: decodedSize(files.map((file) => file.info)),
     get stats() {
       return {
         reads: files.map((file) => file.reads).reduce(addCounters),

@@ -42,7 +42,7 @@ export function differences(a: Map<string, Buffer>, b: Map<string, Buffer>): str
 /** A run's record without what differs from run to run: times, reads, memory. */
 export async function recordOf(folder: string): Promise<Record<string, unknown>> {
   const record = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
-  for (const key of ['seconds', 'reads', 'peakResidentBytes']) delete record[key];
+  for (const key of ['seconds', 'reads', 'peakResidentBytes', 'memory']) delete record[key];
   // Windows that reach two shards see their context twice.
   delete record.counts.longEncoderRuns;
   delete record.counts.shortEncoderRuns;

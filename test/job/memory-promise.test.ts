@@ -48,7 +48,9 @@ describe('--memory', () => {
     expect(job.memoryBytes).toBe(2000 * MIB);
     const least = await runFrustum('run-shard', '--plan', file, '--index', '0', '--memory', '60');
     expect(least).toMatchObject({ status: 75, failure: { tag: 'ResourceError' } });
-    expect(least.failure!.message).toMatch(/takes \d+ MiB of memory, and 60 MiB are promised/);
+    expect(least.failure!.message).toMatch(
+      /takes up to \d+ MiB of memory with the smallest caches .*, and 60 MiB are promised .*nothing was begun/,
+    );
     expect((await readJobStatus(job)).scenes[0]!.shards[0]).toMatchObject({ standing: 'stopped' });
   }, 60_000);
 
@@ -78,6 +80,6 @@ describe('--memory', () => {
     const file = join(dir, 'refused', 'plan.json');
     const flags = ['--model', SETTINGS.model, '--bands', '2,3,4', '--memory', '100', '--out', file];
     const { stdout } = await runFrustum('plan', scene, ...flags);
-    expect(stdout).toMatch(/left out .*a shard takes about \d+ MiB, and 100 are allowed/);
+    expect(stdout).toMatch(/left out .*a shard takes about \d+ MiB \(.*network \d+.*\), and 100 are allowed/);
   });
 });

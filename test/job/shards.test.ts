@@ -260,7 +260,7 @@ describe('planning', () => {
     });
     expect(job.scenes[0]!.shards).toHaveLength(3);
     const tight = await plan([scene], fresh(), 1, { memoryBytes: 1e6 });
-    expect(tight.refused[0]!.message).toMatch(/takes about \d+ MiB, and 1 are allowed/);
+    expect(tight.refused[0]!.message).toMatch(/takes about \d+ MiB \(.*\), and 1 are allowed/);
   });
 });
 

@@ -1,14 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { guardMemory } from '../../src/pipeline/guard-memory.ts';
+import { allowMemory } from '../../src/pipeline/plan-memory.ts';
 
 const MIB = 1 << 20;
 
 /** A guard over processes whose sizes are told. */
 async function watch(promisedBytes: number | undefined, sizes: Record<number, number>) {
   const shed = vi.fn();
-  const guard = await guardMemory({
-    ...(promisedBytes !== undefined && { promisedBytes }),
+  const guard = guardMemory({
+    allowed: { promisedBytes: promisedBytes ?? null, bytes: promisedBytes ?? Number.POSITIVE_INFINITY },
     children: [-1],
     shed,
     everyMs: 2,
@@ -52,7 +53,8 @@ describe('a promise of memory', () => {
   });
 
   it('counts what processes really hold', async () => {
-    const guard = await guardMemory({ children: [], shed: () => undefined });
+    const guard = guardMemory({ allowed: await allowMemory(undefined), children: [], shed: () => undefined });
+    expect(await guard.measurePeak()).toBe(guard.peakBytes);
     await guard.stop();
     expect(guard.peakBytes / process.memoryUsage.rss()).toBeGreaterThan(0.5);
     expect(guard.peakBytes / process.memoryUsage.rss()).toBeLessThan(2);

@@ -85,10 +85,14 @@ const inspectionSchema = z.strictObject({
     windows: z.number().int(),
     memory: z.strictObject({
       totalBytes: z.number().int(),
-      cacheBytes: z.number().int(),
-      stripBytes: z.number().int(),
-      bufferBytes: z.number().int(),
       baseBytes: z.number().int(),
+      cacheBytes: z.number().int(),
+      decodeBytes: z.number().int(),
+      viewBytes: z.number().int(),
+      stripBytes: z.number().int(),
+      rasterBytes: z.number().int(),
+      vectorBytes: z.number().int(),
+      networkBytes: z.number().int(),
     }),
   }),
 });
@@ -153,9 +157,10 @@ describe('inspectScene', () => {
       mode: report.config.mode,
       stride: 128,
     });
-    const { totalBytes, cacheBytes, stripBytes, bufferBytes, baseBytes } = inspection.run.memory;
-    expect(totalBytes).toBe(cacheBytes + stripBytes + bufferBytes + baseBytes);
-    expect(cacheBytes).toBe(700 * 520 * 4);
+    const { totalBytes, ...parts } = inspection.run.memory;
+    expect(totalBytes).toBe(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0));
+    expect(parts.cacheBytes).toBe(700 * 520 * 4);
+    expect(report.memory.peakBytes).toBeLessThan(totalBytes);
     expect(inspection.pixelMetres![0]).toBeCloseTo(4, 1);
     await expect(inspectScene(scenePath, { model: MODEL, stride: 6 })).rejects.toMatchObject({
       tag: 'ConfigError',

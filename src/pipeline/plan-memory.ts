@@ -1,0 +1,132 @@
+import { ResourceError } from '../core/errors.ts';
+import { readLimits } from '../doctor/read-limits.ts';
+import { defaultDecodeThreads } from '../geotiff/decode-pool.ts';
+import { DEFAULT_CACHE_BYTES } from '../geotiff/open-geotiff.ts';
+import {
+  DECODE_THREAD_BYTES,
+  estimateMemory,
+  fullChoices,
+  type MemoryChoices,
+  type MemoryDemand,
+  type MemoryEstimate,
+} from './estimate-memory.ts';
+import { formatParts } from './format-memory.ts';
+
+/** How much memory a run's processes may take together, in bytes. */
+export interface AllowedMemory {
+  /** What was declared (`--memory`); `null` if nothing was. */
+  readonly promisedBytes: number | null;
+  /** That, or what the control group leaves, whichever is less; infinite where neither says anything. */
+  readonly bytes: number;
+}
+
+/** A run's memory, planned. */
+export interface MemoryPlan {
+  readonly promisedBytes: number | null;
+  readonly choices: MemoryChoices;
+  readonly estimate: MemoryEstimate;
+  /** What a user should know, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** What a run keeps to, as `run.json` says it. */
+export interface MemoryRecord {
+  /** What was declared; `null` if nothing was. */
+  readonly promisedBytes: number | null;
+  /** What all processes were expected to take together. */
+  readonly estimatedBytes: number;
+  /** The most that they were seen to take, pages that they share counted for each. */
+  readonly peakBytes: number;
+}
+
+/** The kernel ends a control group's processes where its limit is reached: a run keeps a little below. */
+const GROUP_PART = 0.97;
+/** Decoded blocks that a run keeps where memory is short: a few rows of blocks, since windows side by side share them. */
+export const LEAST_CACHE_BYTES = 16 * 1024 * 1024;
+/** Views that a run keeps at the least: those of two windows side by side. */
+const LEAST_VIEWS = 8;
+/** Before anything is known of a scene its cache may take this part of what is allowed, its decode threads half of that. */
+const OPENING_PART = 1 / 4;
+
+/** What a run may take: what was declared and what the control group allows, the lesser of the two. */
+export async function allowMemory(promisedBytes: number | undefined): Promise<AllowedMemory> {
+  const { groupBytes } = await readLimits();
+  const bytes = Math.min(
+    promisedBytes ?? Number.POSITIVE_INFINITY,
+    groupBytes === null ? Number.POSITIVE_INFINITY : groupBytes * GROUP_PART,
+  );
+  return { promisedBytes: promisedBytes ?? null, bytes };
+}
+
+/** What a scene is opened with: measuring its stretch reads pixels before anything can be planned. */
+export function openingChoices(
+  { bytes }: AllowedMemory,
+  cacheBytes = DEFAULT_CACHE_BYTES,
+  processors = defaultDecodeThreads(),
+): Pick<MemoryChoices, 'cacheBytes' | 'decodeThreads'> {
+  const most = bytes * OPENING_PART;
+  return {
+    cacheBytes: Math.min(cacheBytes, Math.max(most, LEAST_CACHE_BYTES)),
+    decodeThreads: Math.min(processors, Math.floor(most / 2 / DECODE_THREAD_BYTES)),
+  };
+}
+
+/** Choices that fit what a run may take, or the smallest where nothing does. */
+export interface FittedMemory {
+  readonly choices: MemoryChoices;
+  readonly estimate: MemoryEstimate;
+  readonly fits: boolean;
+}
+
+/**
+ * Fits a run into what it may take: what only makes it faster (the cache of blocks first, then kept views, and decode
+ * threads by what is allowed at all) shrinks as far as need be.
+ * @param cacheBytes budget of the block cache that was asked for; the usual one unless told
+ */
+export function fitMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheBytes?: number): FittedMemory {
+  const { bytes } = allowed;
+  const full = fullChoices(demand);
+  const opened = openingChoices(allowed, cacheBytes, demand.processors);
+  const most: MemoryChoices = {
+    cacheBytes: Math.min(full.cacheBytes, opened.cacheBytes),
+    keptViews: full.keptViews,
+    decodeThreads: Math.min(full.decodeThreads, opened.decodeThreads),
+  };
+  const least: MemoryChoices = {
+    cacheBytes: Math.min(most.cacheBytes, LEAST_CACHE_BYTES),
+    keptViews: Math.min(most.keptViews, LEAST_VIEWS),
+    decodeThreads: most.decodeThreads,
+  };
+  const spareOf = (choices: MemoryChoices) => Math.max(0, bytes - estimateMemory(demand, choices).totalBytes);
+  const views = least.keptViews + Math.floor(spareOf(least) / (demand.plan.window ** 2 * 3));
+  const viewed = { ...least, keptViews: Math.min(most.keptViews, views) };
+  const cache = least.cacheBytes + Math.floor(spareOf(viewed));
+  const choices = { ...viewed, cacheBytes: Math.min(most.cacheBytes, cache) };
+  const estimate = estimateMemory(demand, choices);
+  return { choices, estimate, fits: estimate.totalBytes <= bytes };
+}
+
+/**
+ * Plans the memory of a run that is about to begin; see {@link fitMemory}.
+ * @throws ResourceError if what was declared does not do for the least that the run can do with. A control group's limit
+ *   alone is a warning: estimates are on the safe side, and the guard ends the run before the kernel does.
+ */
+export function planMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheBytes?: number): MemoryPlan {
+  const { promisedBytes, bytes } = allowed;
+  const { choices, estimate, fits } = fitMemory(demand, allowed, cacheBytes);
+  if (fits) return { promisedBytes, choices, estimate, warnings: [] };
+  if (promisedBytes === bytes) throw tooLittle(estimate, bytes);
+  const warning = `the run may take ${inMiB(estimate.totalBytes)} MiB of memory (${formatParts(estimate)}), and this container or control group may take ${inMiB(bytes)} MiB: the run ends itself if it comes to that`;
+  return { promisedBytes, choices, estimate, warnings: [warning] };
+}
+
+function tooLittle(estimate: MemoryEstimate, allowed: number): ResourceError {
+  return new ResourceError(
+    `the run takes up to ${inMiB(estimate.totalBytes)} MiB of memory with the smallest caches (${formatParts(estimate)}), and ${inMiB(allowed)} MiB are promised (--memory): nothing was begun. Promise more, take a larger --stride, or map a narrower part of the scene (--bbox-px)`,
+    { resource: 'memory', allowed, used: estimate.totalBytes },
+  );
+}
+
+function inMiB(bytes: number): number {
+  return Math.ceil(bytes / 1024 / 1024);
+}
