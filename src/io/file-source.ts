@@ -41,7 +41,7 @@ export async function openFileSource(url: string, path: string): Promise<ByteSou
  * Reads up to this size are made here and now: what the system holds in memory is there sooner than another thread is awake.
  * A read that takes long shows that this disk is not so: then the next ones go to other threads.
  */
-const AT_ONCE = { bytes: 256 * 1024, longMs: 1, pauseReads: 64 } as const;
+const AT_ONCE = { bytes: 128 * 1024, longMs: 0.2, pauseReads: 64 } as const;
 /** After so many reads in a row one goes to another thread all the same: timers and sockets get their turn. */
 const MOST_IN_A_ROW = 16;
 
