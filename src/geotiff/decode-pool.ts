@@ -6,7 +6,7 @@ import worker_threads, { type Worker } from 'node:worker_threads';
 import { WorkerError } from '../core/errors.ts';
 import type { ImageFacts } from './decode-span.ts';
 import type { DecodeAnswer, DecodeJob, DecodeOutcome, GatheredJob, ThreadData } from './decode-thread.ts';
-import { compileJpeg } from './jpeg-codec.ts';
+import { shareCompiledJpeg } from './jpeg-codec.ts';
 
 const JPEG = 7;
 
@@ -174,7 +174,7 @@ function newWorker(compression: number): Worker {
   const extension = extname(import.meta.url);
   const module = new URL(`./decode-thread${extension}`, import.meta.url);
   // Flags of this process may mean nothing to a thread, and end it.
-  const workerData: ThreadData = { compression, jpeg: compression === JPEG ? compileJpeg() : null };
+  const workerData: ThreadData = { compression, jpeg: compression === JPEG ? shareCompiledJpeg() : null };
   const settings = { execArgv: [] as string[], workerData };
   if (extension !== '.ts') return new worker_threads.Worker(module, settings);
   // From source (the tests) the thread is TypeScript too and needs the same loader.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-/** The compiled code of the decoder: threads share one, and what one has made faster of it. */
+/** The compiled code of the decoder: threads share one, and what one of them has made faster of it. */
 export type CompiledJpeg = object;
 
 /** What this module uses of WebAssembly, which the types of Node leave out. */
@@ -11,36 +11,46 @@ declare const WebAssembly: {
 };
 
 interface Decoder {
-  getEncodedBuffer(length: number): Uint8Array;
+  /** Memory of its own for a stream of this length. */
+  getEncodedBuffer(length: number): Uint8ClampedArray;
   readHeader(): void;
   getFrameInfo(): { readonly width: number; readonly height: number; readonly componentCount: number };
   decode(): void;
-  getDecodedBuffer(): Uint8Array;
+  getDecodedBuffer(): Uint8ClampedArray;
 }
 
 type Factory = (settings: object) => Promise<{ readonly JPEGDecoder: new () => Decoder }>;
 
 const PACKAGE = '@cornerstonejs/codec-libjpeg-turbo-8bit';
 
-/**
- * Pictures up to this size are decoded here: its memory never shrinks, and beyond this libvips, whose calls are dear and whose
- * pixels are cheap, is as fast.
- */
+/** Larger pictures are libvips's: its calls are dear and its pixels cheap, and the memory of this decoder never shrinks. */
 const MOST_BYTES = 1024 * 1024;
 
+/** After so many streams that it refused, this decoder is not asked any more: each costs a new one. */
+const MOST_REFUSALS = 16;
+
 let compiled: CompiledJpeg | null = null;
-let decoder: Decoder | null = null;
+let decoder: Promise<Decoder> | null = null;
+let refusals = 0;
 
 /** Whether {@link decodeSmallJpeg} takes such a picture. */
 export function isSmallJpeg(width: number, height: number, samples: number): boolean {
   return (samples === 1 || samples === 3) && width * height * samples <= MOST_BYTES;
 }
 
-/** The compiled code, for threads to {@link useCompiledJpeg}. */
-export function compileJpeg(): CompiledJpeg {
+function compile(): CompiledJpeg {
   const { resolve } = createRequire(import.meta.url);
   compiled ??= new WebAssembly.Module(readFileSync(resolve(`${PACKAGE}/decodewasm`)));
   return compiled;
+}
+
+/** The compiled code, for another thread to {@link useCompiledJpeg}; `null` where it cannot be had, which decoding will say. */
+export function shareCompiledJpeg(): CompiledJpeg | null {
+  try {
+    return compile();
+  } catch {
+    return null;
+  }
 }
 
 /** Takes the code that another thread has compiled. */
@@ -49,24 +59,29 @@ export function useCompiledJpeg(code: CompiledJpeg): void {
 }
 
 /** Makes the decoder ready, so that the first block need not wait for it. */
-export async function loadJpeg(): Promise<Decoder> {
+export function loadJpeg(): Promise<Decoder> {
+  decoder ??= startDecoder();
+  return decoder;
+}
+
+async function startDecoder(): Promise<Decoder> {
   const factory = createRequire(import.meta.url)(`${PACKAGE}/decodewasmjs`) as Factory;
   const silent = () => {};
   const { JPEGDecoder } = await factory({
     print: silent,
     printErr: silent,
     instantiateWasm: (imports: object, done: (instance: object) => object) =>
-      done(new WebAssembly.Instance(compileJpeg(), imports)),
+      done(new WebAssembly.Instance(compile(), imports)),
   });
-  decoder = new JPEGDecoder();
-  return decoder;
+  return new JPEGDecoder();
 }
 
 /**
- * Decodes a JPEG with libjpeg-turbo as WebAssembly: no faster than libvips, but a call costs next to nothing.
+ * Decodes a JPEG with libjpeg-turbo as WebAssembly: pixels take longer than with libvips, but a call costs next to nothing.
  *
  * @param stream a whole JPEG, which tells whether its components are YCbCr
- * @returns rows of `width * samples` bytes; `null` if it is not as told, or corrupt, and somebody else should say how
+ * @param samples 1 or 3, see {@link isSmallJpeg}
+ * @returns rows of `width * samples` bytes; `null` if it is not as told, or not flawless, and libvips should say how
  */
 export async function decodeSmallJpeg(
   stream: Uint8Array,
@@ -74,18 +89,25 @@ export async function decodeSmallJpeg(
   height: number,
   samples: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  const codec = decoder ?? (await loadJpeg());
+  if (refusals >= MOST_REFUSALS) return null;
   try {
-    codec.getEncodedBuffer(stream.length).set(stream);
-    // Before it sets memory aside for what the header says.
+    const codec = await loadJpeg();
+    unclamped(codec.getEncodedBuffer(stream.length)).set(stream);
+    // Before it sets memory aside for what the stream says.
     codec.readHeader();
     const info = codec.getFrameInfo();
     if (info.width !== width || info.height !== height || info.componentCount !== samples) return null;
     codec.decode();
-    return codec.getDecodedBuffer().slice() as Uint8Array<ArrayBuffer>;
+    return new Uint8Array(unclamped(codec.getDecodedBuffer()));
   } catch {
-    // What it throws leaves its stack as it was where it threw.
+    // Its stack stays as it was where it threw: the next stream needs another.
     decoder = null;
+    refusals++;
     return null;
   }
+}
+
+/** The same memory as plain bytes, which are copied as a whole: clamped ones are converted one by one. */
+function unclamped({ buffer, byteOffset, length }: Uint8ClampedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
 }

@@ -132,10 +132,10 @@ async function decodeWhereBest(image: ImageFacts, turn: readonly Waiting[], thre
     await nextTurn();
   }
   const rest = turn.slice(done);
-  if (isPoolIdle(threads) && bytes <= SHARED_BYTES * threads) {
+  const small = bytes <= SHARED_BYTES * threads && rest.every((one) => one.bytes <= JOB_BYTES.most);
+  if (small && isPoolIdle(threads)) {
     // Who reads window by window has nothing else to do here until this one is there.
-    const parts = [...splitJobs(rest, Math.max(2, threads))];
-    const own = parts.length > 1 ? parts.pop()! : [];
+    const [own = [], ...parts] = splitJobs(rest, Math.max(2, threads));
     for (const part of parts) void decodeThere(image, part, threads);
     return decodeHere(image, own);
   }

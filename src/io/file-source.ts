@@ -1,4 +1,4 @@
-import { fstatSync, read as readCallback } from 'node:fs';
+import { fstatSync, read as readCallback, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { AbortedError, SourceError } from '../core/errors.ts';
 import type { ByteSource } from '../core/ports.ts';
@@ -37,6 +37,14 @@ export async function openFileSource(url: string, path: string): Promise<ByteSou
   }
 }
 
+/**
+ * Reads up to this size are made here and now: what the system holds in memory is there sooner than another thread is awake.
+ * A read that takes long shows that this disk is not so: then the next ones go to other threads.
+ */
+const AT_ONCE = { bytes: 128 * 1024, longMs: 0.2, pauseReads: 64 } as const;
+/** After so many reads in a row one goes to another thread all the same: timers and sockets get their turn. */
+const MOST_IN_A_ROW = 16;
+
 function fileSource(url: string, handle: FileHandle, sizeBytes: number, modifiedMs: number): ByteSource {
   let closed: Promise<void> | null = null;
   let requests = 0;
@@ -44,6 +52,22 @@ function fileSource(url: string, handle: FileHandle, sizeBytes: number, modified
   // Calls under way by descriptor, which the handle does not know of: another file may get the number once it is closed.
   let running = 0;
   let lastEnded = (): void => {};
+  /** Reads in a row that were made at once; below zero, as many are not to be. */
+  let atOnce = 0;
+  const readSome = (target: Uint8Array, at: number, offset: number): number | Promise<number> => {
+    if (atOnce < 0 || atOnce >= MOST_IN_A_ROW || target.length > AT_ONCE.bytes) {
+      atOnce = Math.min(atOnce + 1, 0);
+      return readElsewhere(url, handle.fd, target, at, offset);
+    }
+    const started = performance.now();
+    try {
+      return readSync(handle.fd, target, at, target.length - at, offset);
+    } catch (cause) {
+      throw readFailure(url, offset, cause);
+    } finally {
+      atOnce = performance.now() - started > AT_ONCE.longMs ? -AT_ONCE.pauseReads : atOnce + 1;
+    }
+  };
   const readInto = async (target: Uint8Array, offset: number, signal?: AbortSignal): Promise<void> => {
     if (signal?.aborted) throw new AbortedError(`reading ${url} was stopped`);
     assertRange(url, offset, target.length, sizeBytes);
@@ -54,7 +78,7 @@ function fileSource(url: string, handle: FileHandle, sizeBytes: number, modified
       let filled = 0;
       while (filled < target.length) {
         requests++;
-        const got = await readSome(url, handle.fd, target, filled, offset + filled);
+        const got = await readSome(target, filled, offset + filled);
         if (got === 0) throw shrunk(url, offset, target.length, filled);
         filled += got;
         received += got;
@@ -104,7 +128,13 @@ export function assertRange(url: string, offset: number, length: number, sizeByt
 }
 
 /** By descriptor and callback: half of what a call of the handle costs, and windows are many calls. */
-function readSome(url: string, fd: number, bytes: Uint8Array, at: number, offset: number): Promise<number> {
+function readElsewhere(
+  url: string,
+  fd: number,
+  bytes: Uint8Array,
+  at: number,
+  offset: number,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     readCallback(fd, bytes, at, bytes.length - at, offset, (cause, got) => {
       if (cause) reject(readFailure(url, offset, cause));

@@ -1,0 +1,170 @@
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import type { Window } from '../../src/core/window.ts';
+import { isPoolReady } from '../../src/geotiff/decode-pool.ts';
+import { decodeSmallJpeg, isSmallJpeg } from '../../src/geotiff/jpeg-codec.ts';
+import { openGeoTiff } from '../../src/geotiff/open-geotiff.ts';
+import { memorySource } from './memory-source.ts';
+
+/** Slopes of three tints with grain on top: all coefficients of a JPEG are in use. */
+function paint(width: number, height: number, bands: number): Buffer {
+  let state = 7;
+  const next = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state >>> 28;
+  };
+  const pixels = Buffer.alloc(width * height * bands);
+  for (let i = 0; i < pixels.length; i++) {
+    const pixel = Math.floor(i / bands);
+    const slope = (pixel % width) * (1 + (i % bands)) + Math.floor(pixel / width) * 2;
+    pixels[i] = ((slope >> 1) & 0xff) ^ next();
+  }
+  return pixels;
+}
+
+const raw = (width: number, height: number, bands: 1 | 3) =>
+  sharp(paint(width, height, bands), { raw: { width, height, channels: bands } }).toColourspace(
+    bands === 1 ? 'b-w' : 'srgb',
+  );
+
+describe('the decoder for small pictures', () => {
+  const kinds = [
+    ['4:2:0', 3, { chromaSubsampling: '4:2:0' }],
+    ['4:4:4', 3, { chromaSubsampling: '4:4:4' }],
+    ['progressive', 3, { progressive: true }],
+    ['poor', 3, { quality: 20 }],
+    ['grey', 1, {}],
+  ] as const;
+
+  test.each(kinds)('gives libvips’s pixels: %s', async (_, bands, options) => {
+    for (const [width, height] of [
+      [256, 256],
+      [250, 131],
+      [1, 1],
+      [17, 300],
+    ] as const) {
+      const stream = await raw(width, height, bands).jpeg(options).toBuffer();
+      const theirs = sharp(stream);
+      const wanted = await (bands === 1 ? theirs.toColourspace('b-w') : theirs).raw().toBuffer();
+      const got = await decodeSmallJpeg(stream, width, height, bands);
+      expect(got).not.toBeNull();
+      expect(Buffer.compare(got!, wanted)).toBe(0);
+    }
+  });
+
+  test('refuses what is not as told, and decodes the next', async () => {
+    const stream = await raw(256, 256, 3).jpeg().toBuffer();
+    expect(await decodeSmallJpeg(stream, 256, 255, 3)).toBeNull();
+    expect(await decodeSmallJpeg(stream, 128, 256, 3)).toBeNull();
+    expect(await decodeSmallJpeg(stream, 256, 256, 1)).toBeNull();
+    expect(await decodeSmallJpeg(stream, 256, 256, 3)).not.toBeNull();
+  });
+
+  test('refuses what is cut short, damaged or no JPEG, and decodes the next', async () => {
+    const stream = await raw(256, 256, 3).jpeg().toBuffer();
+    const damaged = Buffer.from(stream).fill(0xff, stream.length / 2, stream.length / 2 + 40);
+    for (const bad of [
+      stream.subarray(0, stream.length / 2),
+      damaged,
+      Buffer.from('no picture'),
+      Buffer.alloc(0),
+    ]) {
+      expect(await decodeSmallJpeg(bad, 256, 256, 3)).toBeNull();
+      expect(await decodeSmallJpeg(stream, 256, 256, 3)).not.toBeNull();
+    }
+  });
+
+  test('takes no memory for what a header claims', async () => {
+    const stream = await raw(256, 256, 3).jpeg().toBuffer();
+    const frame = stream.indexOf(Buffer.from([0xff, 0xc0]));
+    stream.writeUInt16BE(65_000, frame + 5);
+    stream.writeUInt16BE(65_000, frame + 7);
+    const before = process.memoryUsage.rss();
+    expect(await decodeSmallJpeg(stream, 256, 256, 3)).toBeNull();
+    expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('is for pictures of a mebibyte at most, in one or three bands', () => {
+    expect(isSmallJpeg(512, 512, 3)).toBe(true);
+    expect(isSmallJpeg(1024, 1024, 1)).toBe(true);
+    expect(isSmallJpeg(1024, 1024, 3)).toBe(false);
+    expect(isSmallJpeg(16, 16, 4)).toBe(false);
+  });
+});
+
+describe('a tiled JPEG scene', () => {
+  const WIDTH = 3000;
+  const HEIGHT = 2100;
+  const BANDS = [0, 1, 2];
+  const WHOLE: Window = { x: 0, y: 0, width: WIDTH, height: HEIGHT };
+  const scene = raw(WIDTH, HEIGHT, 3)
+    .tiff({ compression: 'jpeg', quality: 85, tile: true, tileWidth: 256, tileHeight: 256 })
+    .toBuffer();
+
+  const crop = (pixels: Uint8Array, { x, y, width, height }: Window) =>
+    Buffer.concat(
+      Array.from({ length: height }, (_, row) => {
+        const at = ((y + row) * WIDTH + x) * 3;
+        return pixels.subarray(at, at + width * 3);
+      }),
+    );
+  const bytesOf = (samples: ArrayBufferView) =>
+    new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+
+  test('has the same pixels whole, by window, and in threads, and they are libvips’s', async () => {
+    const bytes = await scene;
+    const tiff = await openGeoTiff(memorySource(bytes), { decodeThreads: 0 });
+    expect([tiff.info.compression, tiff.info.photometric]).toEqual(['jpeg', 'YCbCr']);
+    const whole = bytesOf(await tiff.readBands(WHOLE, BANDS));
+    expect(Buffer.compare(whole, await sharp(bytes).raw().toBuffer())).toBe(0);
+
+    const windows: Window[] = [
+      { x: 100, y: 130, width: 512, height: 512 },
+      { x: 2500, y: 1800, width: 500, height: 300 },
+      { x: 700, y: 20, width: 1, height: 1 },
+      { x: 900, y: 900, width: 900, height: 100 },
+    ];
+    for (const decodeThreads of [0, 1, 2, 3]) {
+      const other = await openGeoTiff(memorySource(bytes), { decodeThreads });
+      for (const window of [...windows, ...windows]) {
+        const got = bytesOf(await other.readBands(window, BANDS));
+        expect(Buffer.compare(got, crop(whole, window))).toBe(0);
+      }
+      if (decodeThreads === 0) continue;
+      // The same again, from threads that are up.
+      await expect.poll(() => isPoolReady(decodeThreads), { timeout: 20_000 }).toBe(true);
+      const warm = await openGeoTiff(memorySource(bytes), { decodeThreads });
+      for (const window of windows) {
+        const got = bytesOf(await warm.readBands(window, BANDS));
+        expect(Buffer.compare(got, crop(whole, window))).toBe(0);
+      }
+    }
+  }, 60_000);
+
+  test('names a damaged tile, whoever decodes it', async () => {
+    const bytes = Buffer.from(await scene);
+    const probe = memorySource(bytes);
+    const one = await openGeoTiff(probe);
+    const tile: Window = { x: 512, y: 256, width: 256, height: 256 };
+    await one.readBands(tile, BANDS);
+    const { offset, length } = probe.reads.at(-1)!;
+    // Cut off within the pixels: zeros are no end of an image.
+    bytes.fill(0, offset + length / 2, offset + length);
+    const named = { tag: 'FormatError', message: expect.stringContaining('tile 14 of image 0 is corrupt') };
+    for (const decodeThreads of [0, 2]) {
+      const tiff = await openGeoTiff(memorySource(bytes), { decodeThreads });
+      await expect(tiff.readBands(tile, BANDS)).rejects.toMatchObject(named);
+      await expect(tiff.readBands(WHOLE, BANDS)).rejects.toMatchObject(named);
+      const beside = await tiff.readBands({ ...tile, x: 768 }, BANDS);
+      expect(beside.length).toBe(256 * 256 * 3);
+    }
+  }, 60_000);
+});
+
+describe('where very many streams are refused', () => {
+  test('they go elsewhere at once, and so does the next good one', async () => {
+    for (let i = 0; i < 20; i++) expect(await decodeSmallJpeg(Buffer.alloc(9), 8, 8, 3)).toBeNull();
+    const good = await raw(8, 8, 3).jpeg().toBuffer();
+    expect(await decodeSmallJpeg(good, 8, 8, 3)).toBeNull();
+  });
+});
