@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { ConfigError, SourceError } from '../core/errors.ts';
+import type { JobPlan } from '../job/plan-schema.ts';
 import type { RunLocalReport } from '../job/run-local.ts';
 import { addEngineFlags, type EngineFlags, slurmOf, submitByFlags } from './engine-flags.ts';
 import { mergeProgress, tellScene } from './merge.ts';
@@ -71,7 +72,7 @@ function addRunFlags(command: Command, context: VerbContext, lines: readonly str
         {
           plan,
           planUrl,
-          workers: workers ?? Math.max(1, Math.floor(availableParallelism() / plan.settings.threads)),
+          workers: workers ?? Math.max(1, Math.floor(availableParallelism() / processorsOf(plan))),
           workerFlags: sourceFlagsOf(flags),
           ...sourceOptionsOf(flags),
           ...(attempts !== undefined && { attempts }),
@@ -82,6 +83,11 @@ function addRunFlags(command: Command, context: VerbContext, lines: readonly str
       for (const scene of report.scenes) tellScene(reporter, scene);
       if (report.outcome === 'partial') throw partialError(report);
     });
+}
+
+/** Processors that a shard keeps busy. */
+function processorsOf({ settings: { threads, workers = 1 } }: JobPlan): number {
+  return threads * workers;
 }
 
 /** A run of which a part failed ends as a failure, and says which part. */

@@ -116,7 +116,10 @@ const COMMON = [
 ];
 
 function resourcesOf({ settings, estimate }: JobPlan): readonly string[] {
-  return [`--cpus-per-task=${settings.threads}`, `--mem=${Math.ceil(estimate.memoryBytes / 2 ** 20)}M`];
+  return [
+    `--cpus-per-task=${settings.threads * (settings.workers ?? 1)}`,
+    `--mem=${Math.ceil(estimate.memoryBytes / 2 ** 20)}M`,
+  ];
 }
 
 function waitFor(jobs: readonly SubmittedJob[]): readonly string[] {

@@ -143,8 +143,8 @@ export function segmentOptionsOf(
     scene: scene.source,
     model: plan.model.dir,
     ...plan.settings,
-    // What a machine's memory holds must not decide how its rows are rounded.
-    batch: plan.settings.batch ?? 1,
+    // What the memory of a machine's GPU holds must not decide how its rows are rounded.
+    ...(plan.settings.provider !== 'cpu' && { batch: plan.settings.batch ?? 1 }),
     stretch: { recorded: scene.stretch },
     source: reading,
   } as Omit<SegmentOptions, 'outDir'>;

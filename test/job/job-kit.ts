@@ -39,10 +39,10 @@ export function differences(a: Map<string, Buffer>, b: Map<string, Buffer>): str
   return [...names].filter((name) => !(a.get(name)?.equals(b.get(name) ?? Buffer.alloc(0)) ?? false));
 }
 
-/** A run's record without what differs from run to run: times, reads, memory. */
+/** A run's record without what differs from run to run: times, reads, memory, and how the network ran. */
 export async function recordOf(folder: string): Promise<Record<string, unknown>> {
   const record = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
-  for (const key of ['seconds', 'reads', 'peakResidentBytes', 'memory']) delete record[key];
+  for (const key of ['seconds', 'reads', 'network', 'peakResidentBytes', 'memory']) delete record[key];
   // Windows that reach two shards see their context twice.
   delete record.counts.longEncoderRuns;
   delete record.counts.shortEncoderRuns;

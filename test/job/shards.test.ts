@@ -14,7 +14,9 @@ import {
   synthesize,
 } from '../../src/index.ts';
 import { temporaryPathFor } from '../../src/io/remove-leftovers.ts';
+import { identityOfShard } from '../../src/job/find-rows.ts';
 import { writeTiff } from '../geotiff/make-tiff.ts';
+import { makeSeededModel } from '../support/seeded-model.ts';
 import { differences, outputsOf, plan, recordOf, runShards, SETTINGS } from './job-kit.ts';
 
 const VECTOR = ['geojson', 'gpkg', 'fgb'];
@@ -75,6 +77,28 @@ describe('a scene in shards is, byte for byte, the scene in one piece', () => {
     },
     240_000,
   );
+
+  it('also where several processes share its windows, in batches', async () => {
+    const model = await makeSeededModel(dir);
+    const options = { model, batch: 3 };
+    const whole = await mapWhole(options);
+    // Single windows of two threads or more round otherwise: rows of one kind must not be taken for those of the other.
+    const single = await plan([scene], fresh(), 3, { ...options, batch: 1, vector: VECTOR });
+    const job = await plan([scene], fresh(), 3, { ...options, vector: VECTOR });
+    expect(job.settings).toMatchObject({ batch: 3 });
+    const [first, other] = [job, single].map((one) =>
+      identityOfShard(one, one.scenes[0]!, one.scenes[0]!.shards[0]!),
+    );
+    expect(first).not.toBe(other);
+    await runShards(job);
+    await expectSame(job, whole);
+    // How many processes there are is no matter of the rows.
+    const both = await plan([scene], fresh(), 3, { ...options, workers: 2, vector: VECTOR });
+    expect(both.scenes[0]!.identity).toBe(job.scenes[0]!.identity);
+    await runShards(both);
+    const [merged] = await mergeJob({ plan: both });
+    expect(differences(await outputsOf(join(both.to, merged!.id)), await outputsOf(whole))).toEqual([]);
+  }, 120_000);
 
   it('counts windows without data once, however many shards reach them', async () => {
     const holes = join(dir, 'holes.tif');
