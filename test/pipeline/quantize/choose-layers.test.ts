@@ -54,7 +54,7 @@ function spoil(isSpoiled: (tensor: string) => boolean): Observed {
   return { ...observed, seen };
 }
 
-describe('the choice of layers', () => {
+describe('the choice of layers', { timeout: 300_000 }, () => {
   it('finds the one that loses much, and leaves it and little else in float32', async () => {
     const bad = source.layers.local.find(({ name }) => name === 'decode_head.fpn_bottleneck.conv')!;
     const choice = await chooseLayers(

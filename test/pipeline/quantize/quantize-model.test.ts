@@ -39,7 +39,7 @@ const quantize = (out: string, options: Partial<QuantizeOptions> = {}) =>
     ...options,
   });
 
-describe('a quantized model', () => {
+describe('a quantized model', { timeout: 300_000 }, () => {
   it('is a whole model folder that tells how it was made, a third of the size, and maps like the float32 one', async () => {
     const steps: QuantizeProgress[] = [];
     const manifest = await quantize('plain', { onProgress: (progress) => steps.push(progress) });
@@ -110,13 +110,24 @@ describe('a quantized model', () => {
   });
 
   it('keeps layers in float32 until enough classes agree, those that lose most for their work first', async () => {
-    const all = await quantize('all', { agreement: 0, weightBits: 7 });
-    const least = Math.min(0.9999, (all.quantization!.agreement + 3) / 4);
+    // Of more than one class in most of its windows.
+    const outDir = join(dir, 'varied');
+    const varied = await synthesize({ width: 1024, height: 1024, seed: 3, outDir });
+    const options = { scenes: [varied.scenePath], ranges: 'percentile' } as const;
+    const all = await quantize('all', { ...options, agreement: 0 });
+    // Otherwise there would be nothing to gain.
+    expect(all.quantization!.agreement).toBeLessThan(1);
+    const least = (all.quantization!.agreement + 1) / 2;
     const steps = new Set<string>();
-    const some = await quantize('some', { agreement: least, onProgress: ({ step }) => steps.add(step) });
+    const some = await quantize('some', {
+      ...options,
+      agreement: least,
+      onProgress: ({ step }) => steps.add(step),
+    });
     expect(steps).toContain('ranking');
     const { agreement, float32, layers, work } = some.quantization!;
-    expect(agreement).toBeGreaterThanOrEqual(least);
+    // Both are rounded to five decimals.
+    expect(agreement).toBeGreaterThanOrEqual(least - 2e-5);
     const kept = float32.filter(({ reason }) => reason === 'loses accuracy');
     expect(kept.length).toBeGreaterThan(0);
     expect(layers + kept.length).toBe(all.quantization!.layers);
