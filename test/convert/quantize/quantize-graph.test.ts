@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
@@ -89,7 +89,12 @@ function integersOf(rows: readonly (readonly number[])[], bits: WeightBits) {
   });
 }
 
-describe.each([7, 8] as const)('with weights of %d bits', (bits) => {
+/** Without it, x86 processors add pairs of products in 16 bits, which 8-bit weights overflow: what 7 bits are for. */
+const hasVnni =
+  process.arch !== 'x64' ||
+  (existsSync('/proc/cpuinfo') && /avx(512)?_vnni/.test(readFileSync('/proc/cpuinfo', 'utf8')));
+
+describe.each(hasVnni ? ([7, 8] as const) : ([7] as const))('with weights of %d bits', (bits) => {
   test('a product of tokens is the sum of integer products, in float32', async () => {
     const [tokens, inputs, outputs] = [37, 24, 10];
     const weight = noise(inputs * outputs, 0.3, 1);
