@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 describe('frustum', () => {
-  it.each(['segment', 'info', 'convert', 'pyramid', 'polygonize', 'synth', 'evaluate', 'stac'])(
+  it.each(['segment', 'info', 'convert', 'quantize', 'pyramid', 'polygonize', 'synth', 'evaluate', 'stac'])(
     '%s --help shows how, with examples',
     async (verb) => {
       const { status, stdout } = await runFrustum(verb, '--help');

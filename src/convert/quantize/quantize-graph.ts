@@ -71,7 +71,7 @@ export function quantizeGraph(
   const weightOf = (layer: Layer): { readonly weight: string; readonly bias: string | null } => {
     const { scale } = plan.scaleOf(layer.input);
     const { name } = layer.weight;
-    const { load, loadBias, shape, axis, dims } = weightLoader(layer, weightBits, scale);
+    const { load, loadScales, loadBias, shape, axis, dims } = weightLoader(layer, weightBits, scale);
     dropped.add(name);
     const channels = [shape.outputs];
     const weight = add(
@@ -79,7 +79,7 @@ export function quantizeGraph(
       `${name}/rounded`,
       [
         keep(constant(`${name}/int8`, 'int8', dims, async () => (await load()).values)),
-        keep(constant(`${name}/scale`, 'float32', channels, async () => (await load()).scales)),
+        keep(constant(`${name}/scale`, 'float32', channels, loadScales)),
         keep(constant(`${name}/zero_point`, 'int8', channels, async () => new Int8Array(shape.outputs))),
       ],
       { axis },
@@ -182,7 +182,7 @@ function planTensors(
   };
 }
 
-/** How a layer's weights and biases become integers; each is computed when it is written, and not kept. */
+/** How a layer's weights and biases become integers: when they are written. Scales are kept, being few. */
 function weightLoader(layer: Layer, bits: WeightBits, inputScale: number) {
   const { kind, weight, bias } = layer;
   const [first, second] = weight.dims as readonly [number, number];
@@ -191,15 +191,20 @@ function weightLoader(layer: Layer, bits: WeightBits, inputScale: number) {
   const shape = columns
     ? { outer: first, outputs: second, inner: 1 }
     : { outer: 1, outputs: first, inner: rest };
+  let scales: Float32Array | null = null;
   const biases = async () => (bias === null ? null : floatsOf(await bias.load()));
   const load = async (): Promise<QuantizedWeight> => {
     const values = await biases();
     const least = values === null ? null : leastScalesFor(values, inputScale);
-    return quantizeWeight(floatsOf(await weight.load()), shape, bits, least);
+    const quantized = quantizeWeight(floatsOf(await weight.load()), shape, bits, least);
+    scales = quantized.scales;
+    return quantized;
   };
+  const loadScales = async () => scales ?? (await load()).scales;
   return {
     load,
-    loadBias: async () => quantizeBias((await biases())!, inputScale, (await load()).scales),
+    loadScales,
+    loadBias: async () => quantizeBias((await biases())!, inputScale, await loadScales()),
     shape,
     axis: columns ? 1 : 0,
     dims: kind === 'taps' ? [first, second, 1, 1] : weight.dims,

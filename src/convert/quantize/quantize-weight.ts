@@ -25,18 +25,26 @@ export function quantizeWeight(
   const { outer, outputs, inner } = shape;
   const largest = 2 ** (bits - 1) - 1;
   const scales = new Float32Array(outputs);
-  for (let at = 0; at < weight.length; at++) {
-    const output = Math.floor(at / inner) % outputs;
-    scales[output] = Math.max(scales[output]!, Math.abs(weight[at]!));
+  for (let a = 0, at = 0; a < outer; a++) {
+    for (let o = 0; o < outputs; o++) {
+      let most = scales[o]!;
+      for (const end = at + inner; at < end; at++) most = Math.max(most, Math.abs(weight[at]!));
+      scales[o] = most;
+    }
   }
   for (let o = 0; o < outputs; o++) {
     // An output without weights needs some scale.
     scales[o] = Math.max(scales[o]! / largest, leastScales?.[o] ?? 0, 1e-12);
   }
   const values = new Int8Array(outer * outputs * inner);
-  for (let at = 0; at < values.length; at++) {
-    const value = Math.round(weight[at]! / scales[Math.floor(at / inner) % outputs]!);
-    values[at] = Math.min(Math.max(value, -largest), largest);
+  for (let a = 0, at = 0; a < outer; a++) {
+    for (let o = 0; o < outputs; o++) {
+      const scale = scales[o]!;
+      for (const end = at + inner; at < end; at++) {
+        const value = Math.round(weight[at]! / scale);
+        values[at] = value > largest ? largest : value < -largest ? -largest : value;
+      }
+    }
   }
   return { values, scales };
 }
