@@ -17,7 +17,7 @@ import { option } from './turns.ts';
  * caches: without one, the higher scene fills a cache that the lower one does not.
  */
 const sizes = (option('--size') ?? '7200x6800,7200x68000').split(',');
-const memory = option('--memory') ?? '700';
+const memory = option('--memory') ?? '800';
 const model = option('--model') ?? 'sfrnet-mini-synth';
 const threads = option('--threads') ?? '2';
 const kept = option('--dir');
