@@ -43,9 +43,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 /** Runs the command line as it is built and watches its processes. */
 async function watch(...args: readonly string[]): Promise<Watched> {
   const started = performance.now();
-  const child = spawn(process.execPath, [resolve('bin/frustum.js'), ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(resolve('bin/frustum.js'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const words: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words.push(text);
