@@ -115,6 +115,7 @@ export {
 } from './pipeline/inspect-scene.ts';
 export { type MakePyramidOptions, makePyramid } from './pipeline/make-pyramid.ts';
 export type { AreaChoice, AreaRecord } from './pipeline/plan-area.ts';
+export type { MemoryRecord } from './pipeline/plan-memory.ts';
 export type { PolygonOptions } from './pipeline/polygon-options.ts';
 export { type PolygonizeOptions, type PolygonizeReport, polygonize } from './pipeline/polygonize.ts';
 export {

@@ -102,6 +102,8 @@ interface WorkerEnd {
 }
 
 const COMMAND = fileURLToPath(new URL('../../bin/frustum.js', import.meta.url));
+/** What the command sets for itself where a shell starts it; see there. */
+const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' } as const;
 /** Characters of a worker's standard error that are kept: its last words say why it failed. */
 const KEPT = 16_384;
 
@@ -114,6 +116,7 @@ function runWorker(
   return new Promise((resolve) => {
     const child: ChildProcess = spawn(process.execPath, [COMMAND, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...ALLOCATOR, ...process.env },
     });
     let stderr = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -45,6 +45,11 @@ const GROUP_PART = 0.97;
 export const LEAST_CACHE_BYTES = 16 * 1024 * 1024;
 /** Views that a run keeps at the least: those of two windows side by side. */
 const LEAST_VIEWS = 8;
+/**
+ * Caches fill what is allowed up to this part, so that they need not be given up again: runs were seen to take up to 85 % of
+ * what is estimated, and the guard sheds caches at 85 % of what is allowed.
+ */
+const FILLED_PART = 0.9;
 /** Before anything is known of a scene its cache may take this part of what is allowed, its decode threads half of that. */
 const OPENING_PART = 1 / 4;
 
@@ -97,7 +102,8 @@ export function fitMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheByt
     keptViews: Math.min(most.keptViews, LEAST_VIEWS),
     decodeThreads: most.decodeThreads,
   };
-  const spareOf = (choices: MemoryChoices) => Math.max(0, bytes - estimateMemory(demand, choices).totalBytes);
+  const spareOf = (choices: MemoryChoices) =>
+    Math.max(0, bytes * FILLED_PART - estimateMemory(demand, choices).totalBytes);
   const views = least.keptViews + Math.floor(spareOf(least) / (demand.plan.window ** 2 * 3));
   const viewed = { ...least, keptViews: Math.min(most.keptViews, views) };
   const cache = least.cacheBytes + Math.floor(spareOf(viewed));

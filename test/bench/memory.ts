@@ -17,7 +17,7 @@ import { option } from './turns.ts';
  * caches: without one, the higher scene fills a cache that the lower one does not.
  */
 const sizes = (option('--size') ?? '7200x6800,7200x68000').split(',');
-const memory = option('--memory') ?? '700';
+const memory = option('--memory') ?? '800';
 const model = option('--model') ?? 'sfrnet-mini-synth';
 const threads = option('--threads') ?? '2';
 const kept = option('--dir');
@@ -43,9 +43,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 /** Runs the command line as it is built and watches its processes. */
 async function watch(...args: readonly string[]): Promise<Watched> {
   const started = performance.now();
-  const child = spawn(process.execPath, [resolve('bin/frustum.js'), ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(resolve('bin/frustum.js'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const words: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words.push(text);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -76,7 +76,25 @@ describe('--memory', () => {
     expect(differences(outputs, await outputsOf(whole))).toEqual([]);
   }, 120_000);
 
-  it('is asked of a plan before anything is run', async () => {
+  it('is kept by a merge, and refused by one that can do with no less', async () => {
+    const { file, job } = await planned('merged', SETTINGS.model);
+    expect((await runFrustum('run-shard', '--plan', file, '--index', '0')).status).toBe(0);
+    const refused = await runFrustum('merge', '--plan', file, '--memory', '90');
+    expect(refused).toMatchObject({ status: 75, failure: { tag: 'ResourceError' } });
+    expect(refused.failure!.message).toMatch(/and 90 MiB are promised \(--memory\): nothing was begun/);
+    expect(refused.failure!.message).not.toMatch(/network/);
+    expect((await runFrustum('merge', '--plan', file, '--memory', '0.5G')).status).toBe(0);
+    const run = JSON.parse(await readFile(join(job.to, job.scenes[0]!.id, 'run.json'), 'utf8'));
+    expect(run.memory.promisedBytes).toBe(512 * MIB);
+    expect(run.memory.peakBytes).toBeLessThan(run.memory.estimatedBytes);
+    expect(run.memory.estimatedBytes).toBeLessThanOrEqual(512 * MIB);
+  }, 60_000);
+
+  it('is asked of a plan before anything is run, which says what it is made of', async () => {
+    const { job } = await planned('told', SETTINGS.model);
+    const { memory, memoryBytes } = job.estimate;
+    expect(memory?.totalBytes).toBe(memoryBytes);
+    expect(memory?.networkBytes).toBeGreaterThan(100 * MIB);
     const file = join(dir, 'refused', 'plan.json');
     const flags = ['--model', SETTINGS.model, '--bands', '2,3,4', '--memory', '100', '--out', file];
     const { stdout } = await runFrustum('plan', scene, ...flags);

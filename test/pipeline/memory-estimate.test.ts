@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { convertCheckpoint, synthesize } from '../../src/index.ts';
+import { convertCheckpoint, segment, synthesize } from '../../src/index.ts';
 import { GOLDEN } from '../support/golden.ts';
 import { writeGoldenPreset } from '../support/golden-preset.ts';
 import { startFrustum } from '../support/run-command.ts';
@@ -119,6 +119,32 @@ describe.runIf(process.platform === 'linux')('memory of a run', () => {
     const map = (name: string) => readFile(join(dir, name, 'landcover.tif'));
     expect((await map('kept')).equals(await map('free'))).toBe(true);
   }, 180_000);
+
+  it('that grows beyond what was declared ends the run, and nothing of it is left', async () => {
+    const ballast: Buffer[] = [];
+    const outDir = join(dir, 'broken');
+    const broken = segment(
+      {
+        scene: small,
+        model: SYNTH,
+        outDir,
+        bands: [2, 3, 4],
+        threads: 1,
+        memoryBytes: process.memoryUsage.rss() + 500 * MIB,
+      },
+      {
+        onWindow: (done, total) => done === Math.round(total / 4) && ballast.push(Buffer.alloc(700 * MIB, 1)),
+      },
+    );
+    await expect(broken).rejects.toMatchObject({
+      tag: 'ResourceError',
+      message: expect.stringMatching(
+        /the run takes \d+ MiB of memory, and \d+ MiB are promised \(--memory\)/,
+      ),
+    });
+    expect(ballast.pop()).toBeDefined();
+    expect(await readdir(outDir)).toEqual([]);
+  }, 60_000);
 });
 
 async function convertTiny(): Promise<string> {
