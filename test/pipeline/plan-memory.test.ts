@@ -105,7 +105,10 @@ describe('what a run will hold', () => {
     expect(parts({ preview: false }).rasterBytes).toBeLessThan(all.rasterBytes);
     expect(parts({ tta: 'd4' }).networkBytes).toBeGreaterThan(all.networkBytes);
     expect(parts({ blend: 'tapered' }).stripBytes).toBeGreaterThan(all.stripBytes);
-    expect(parts({ workers: 3 }).networkBytes).toBe(3 * all.networkBytes);
+    // Three processes, which share the context features of a row out among them.
+    const three = parts({ workers: 3 }).networkBytes;
+    expect(three).toBeGreaterThan(2.5 * all.networkBytes);
+    expect(three).toBeLessThan(3 * all.networkBytes);
     const pixels = 4000 * 3000;
     const simplified = vectorDemand(['a.gpkg'], { simplify: { method: 'dp', toleranceM: 5 } }, pixels);
     expect(simplified.graphBytes).toBe(pixels);
