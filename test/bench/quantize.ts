@@ -11,14 +11,15 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { InferenceSession } from 'onnxruntime-node';
 import { createPairCounts } from '../../src/evaluate/confusion.ts';
 import { scorePairs } from '../../src/evaluate/score.ts';
 import { type QuantizeOptions, quantizeModel, readModelManifest, segment } from '../../src/index.ts';
 import type { ModelManifest } from '../../src/model/manifest.ts';
 import type { Quality } from '../../src/pipeline/choose-quality.ts';
 import { readCalibrationWindows } from '../../src/pipeline/quantize/choose-windows.ts';
-import { runNetwork, withNetwork } from '../../src/pipeline/quantize/network.ts';
-import { openSourceGraphs } from '../../src/pipeline/quantize/open-source-model.ts';
+import { type Runners, runNetwork } from '../../src/pipeline/quantize/network.ts';
+import type { Answer, Branch, GraphRunner } from '../../src/pipeline/quantize/run-graphs.ts';
 import { openScene } from '../../src/scene/open-scene.ts';
 import { CALIBRATION_SCENES } from '../support/calibration-scenes.ts';
 import type { LabelledScene } from '../support/validation-scenes.ts';
@@ -146,29 +147,33 @@ async function compareTimes(
   const { ranges } = await readCalibrationWindows(opened, manifest, Math.min(8, Number(values.windows)));
   for (const scene of opened) await scene.close();
   const workshop = { dir, threads: 1, externalThresholdBytes: Number.POSITIVE_INFINITY };
-  const paths = await Promise.all(
-    [plain, quantized].map(async (folder) => {
-      const source = await openSourceGraphs(folder, await readModelManifest(folder, false));
-      await source.close();
-      return source.paths;
-    }),
-  );
-  return withNetwork(workshop, paths[0]!, (float) =>
-    withNetwork(workshop, paths[1]!, async (int8) => {
-      const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-      for (let round = 0; round <= Number(values.rounds); round++) {
-        for (const [i, runners] of [float, int8].entries()) {
-          const start = process.cpuUsage();
-          for (const views of ranges) await runNetwork(runners, views, workshop);
-          const { user, system } = process.cpuUsage(start);
-          // The first round only warms up.
-          if (round > 0) least[i] = Math.min(least[i]!, (user + system) / 1000 / ranges.length);
-        }
-      }
-      const [one, other] = least as [number, number];
-      return `${one.toFixed(2)}/${other.toFixed(2)} ${(one / other).toFixed(2)}`;
-    }),
-  );
+  const networks = [await openAsRun(plain), await openAsRun(quantized)];
+  const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    for (const [i, runners] of networks.entries()) {
+      const start = process.cpuUsage();
+      for (const views of ranges) await runNetwork(runners, views, workshop);
+      const { user, system } = process.cpuUsage(start);
+      // The first round only warms up.
+      if (round > 0) least[i] = Math.min(least[i]!, (user + system) / 1000 / ranges.length);
+    }
+  }
+  for (const runners of networks) for (const runner of Object.values(runners)) await runner.release();
+  const [one, other] = least as [number, number];
+  return `${one.toFixed(2)}/${other.toFixed(2)} ${(one / other).toFixed(2)}`;
+}
+
+/** A model's graphs on one thread, with the options of a run: calibration has others, which spare memory. */
+async function openAsRun(folder: string): Promise<Runners> {
+  const { graphs } = await readModelManifest(folder, false);
+  const open = async (branch: Branch): Promise<GraphRunner> => {
+    const session = await InferenceSession.create(join(folder, graphs[branch].file), {
+      intraOpNumThreads: 1,
+      extra: { session: { set_denormal_as_zero: '1' } },
+    });
+    return { run: async (feeds) => (await session.run(feeds)) as Answer, release: () => session.release() };
+  };
+  return { long: await open('long'), short: await open('short'), local: await open('local') };
 }
 
 function lineOf(

@@ -78,7 +78,8 @@ const EXTERNAL_THRESHOLD_BYTES = 2 ** 31 - 2 ** 26;
 /**
  * Makes a model whose layers compute in 8-bit integers, where that changes few enough classes: static quantization, with the
  * ranges of activations measured on windows of the given scenes. Weights are read and written one at a time; beside that the
- * network is in memory once, as onnxruntime holds it. The same inputs give the same bytes on the same kind of processor. The
+ * network is in memory once, as onnxruntime holds it. The same inputs give the same bytes on the same kind of processor with as
+ * many threads. The
  * folder appears whole or not at all.
  *
  * The network runs on the calling thread: nothing else happens while it is busy with a window.
