@@ -7,6 +7,7 @@ import { stripBytes } from '../stitch/strip.ts';
 import { type Augmentation, passesOf } from './ask-network.ts';
 import { planContextSlots } from './context-slots.ts';
 import { estimateNetwork, type NetworkForm } from './estimate-network.ts';
+import { windowsAhead } from './route-windows.ts';
 
 /** Resident memory of all processes of a run, by what holds it, in bytes. */
 export interface MemoryEstimate {
@@ -122,7 +123,9 @@ export function estimateMemory(demand: MemoryDemand, choices = fullChoices(deman
     baseBytes: BASE_BYTES + Math.min(most, least + ofDecoded * scene.decodedBytes),
     cacheBytes: Math.min(scene.decodedBytes, choices.cacheBytes),
     decodeBytes: decoding + choices.decodeThreads * DECODE_THREAD_BYTES,
-    viewBytes: windows ? viewBytes(plan, choices.keptViews, batch * workers) : 0,
+    viewBytes: windows
+      ? viewBytes(plan, choices.keptViews, 1 + windowsAhead(plan, { workers, batch }, passesOf(tta)))
+      : 0,
     stripBytes: windows
       ? stripBytes({
           window: plan.window,
@@ -147,11 +150,11 @@ export function estimateMemory(demand: MemoryDemand, choices = fullChoices(deman
   return { totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0), ...parts };
 }
 
-/** Kept views, those of two frusta on their way for each window that the network holds, and the rows that they are made of. */
+/** Kept views, those of frusta on their way to the network, and the rows that they are made of. */
 function viewBytes({ window, distances }: FrustumPlan, keptViews: number, underWay: number): number {
   const view = window * window * 3;
   const made = distances.slice(1).length * Math.min(SAMPLING_BYTES, distances.at(-1)! * window * 3 * window);
-  return keptViews * view + 2 * underWay * distances.length * view + made;
+  return keptViews * view + underWay * distances.length * view + made;
 }
 
 function rasterBytes({ outputs, preview, vector }: MemoryDemand): number {

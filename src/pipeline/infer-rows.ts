@@ -87,7 +87,7 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     }
   }
 
-  const ahead = windowsAhead(plan, model, passesOf(tta));
+  const ahead = windowsAhead(plan, { workers: model.pids.length, batch: model.batch }, passesOf(tta));
   const views = mapAhead(frustaOf(plan), Math.min(ahead, READ_AHEAD), async (frustum) => {
     signal?.throwIfAborted();
     const started = performance.now();

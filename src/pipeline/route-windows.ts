@@ -57,10 +57,10 @@ const BATCHES_AHEAD = 3;
  */
 export function windowsAhead(
   plan: FrustumPlan,
-  { pids, batch }: Pick<Model, 'pids' | 'batch'>,
+  { workers, batch }: { readonly workers: number; readonly batch: number },
   orientations: number,
 ): number {
   // Neighbours that share a context window go to one worker, one after the other.
-  const run = pids.length === 1 ? 1 : Math.ceil(plan.columns.length / countPlaces(plan, 1).columns);
-  return Math.max(1, Math.ceil((BATCHES_AHEAD * pids.length * batch * run) / orientations) - 1);
+  const run = workers === 1 ? 1 : Math.ceil(plan.columns.length / countPlaces(plan, 1).columns);
+  return Math.max(1, Math.ceil((BATCHES_AHEAD * workers * batch * run) / orientations) - 1);
 }

@@ -77,7 +77,7 @@ describe('how far the network is ahead', () => {
 
   it('grows with workers, batches, and runs of windows that go to one worker', () => {
     const ahead = (workers: number, batch: number, plan = plain, orientations = 1) =>
-      windowsAhead(plan, { pids: Array.from({ length: workers }, (_, i) => i), batch }, orientations) + 1;
+      windowsAhead(plan, { workers, batch }, orientations) + 1;
     expect(ahead(1, 1)).toBe(3);
     expect(ahead(2, 1)).toBe(6);
     expect(ahead(2, 8)).toBe(48);
