@@ -32,7 +32,7 @@ export interface MemoryEstimate {
 
 /** What can be made smaller at the cost of time; results do not depend on it. */
 export interface MemoryChoices {
-  /** Budget of the cache of decoded blocks. */
+  /** Budget of the cache of decoded blocks; scenes that are smaller do not fill it. */
   readonly cacheBytes: number;
   /** Context views that are kept; see `planKeptViews`. */
   readonly keptViews: number;
@@ -107,7 +107,7 @@ export function fullChoices({ scene, plan, processors }: MemoryDemand): MemoryCh
   const { decodedBytes } = scene;
   const threads = Math.floor(decodedBytes / DECODE_THREAD_FROM_BYTES);
   return {
-    cacheBytes: Math.min(decodedBytes, DEFAULT_CACHE_BYTES),
+    cacheBytes: DEFAULT_CACHE_BYTES,
     keptViews: planKeptViews(plan),
     decodeThreads: Math.min(threads, processors ?? defaultDecodeThreads(), MOST_DECODE_THREADS),
   };
