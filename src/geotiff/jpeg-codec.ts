@@ -90,8 +90,9 @@ export async function decodeSmallJpeg(
   samples: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   if (refusals >= MOST_REFUSALS) return null;
+  // Outside: an installation that lacks the decoder is no matter of the stream.
+  const codec = await loadJpeg();
   try {
-    const codec = await loadJpeg();
     unclamped(codec.getEncodedBuffer(stream.length)).set(stream);
     // Before it sets memory aside for what the stream says.
     codec.readHeader();
