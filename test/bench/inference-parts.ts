@@ -99,7 +99,7 @@ export async function measureParts(
       local: whole.local,
       plain: buildPlainGraph(weights, architecture, size, options),
     };
-    const keys = { short_positions: positions('short'), long_positions: positions('long'), N: 1 };
+    const keys = { short_positions: positions('short'), long_positions: positions('long'), N: 1, long_N: 1 };
     const costs: Partial<Record<PartName, PartCost>> = {};
     for (const [name, graph] of Object.entries(graphs) as [PartName, Graph][])
       costs[name] = await measureGraph(graph, keys, runs);
