@@ -27,7 +27,7 @@ function needsShared(path: string, known: Map<string, boolean>): boolean {
   const text = readFileSync(path, 'utf8');
   const imports = [...text.matchAll(/from\s+'(\.[^']+)'/g)].map((match) => resolve(dirname(path), match[1]!));
   const needs =
-    /'(\.\.\/)+shared/.test(text) ||
+    /['`](\.\.\/)+shared/.test(text) ||
     imports.some((file) => relative('test', file).startsWith('..') === false && needsShared(file, known));
   known.set(path, needs);
   return needs;
