@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AbortedError, reviveError, WorkerError } from '../core/errors.ts';
+import { lastWords } from '../core/last-words.ts';
 import type { BatchAnswer, ChildReply, InferRequest, OpenAnswer, OpenRequest } from './protocol.ts';
 
 /** An inference child, as the run's process sees it. */
@@ -60,7 +61,7 @@ export function startChild({ signal, env, onDeath }: ChildOptions): ChildLink {
   });
   child.on('exit', (exitCode, exitSignal) => {
     if (closing) return;
-    const last = stderr.join('').trim().split('\n').at(-1) ?? '';
+    const last = lastWords(stderr.join(''));
     const how = exitSignal === null ? `exit code ${exitCode}` : `signal ${exitSignal}`;
     const hint = exitSignal === 'SIGKILL' ? '; the system may have run out of memory' : '';
     const words = last === '' ? '' : `; its last words: ${last}`;

@@ -2,11 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromFile } from 'geotiff';
 import type { SfrNetArchitecture } from '../../src/convert/network/architecture.ts';
-import { expectedTensors } from '../../src/convert/network/expected-tensors.ts';
 import { loadPreset, type Preset } from '../../src/convert/preset.ts';
 import { convertCheckpoint, synthesize } from '../../src/index.ts';
-import { modelManifestSchema } from '../../src/model/manifest.ts';
 import { publishedShapes, writeGeneratedCheckpoint } from '../convert/support/generated-checkpoint.ts';
+import { writeSeededNetwork } from '../support/seeded-model.ts';
 
 /** What one benchmark runs: files that both sides read, and what the weights don't tell. */
 export interface InferenceSetup {
@@ -41,23 +40,8 @@ export async function prepareInference(
     await writeGeneratedCheckpoint(checkpoint, await publishedShapes('gid_state_dict.txt'), 1);
     writeFileSync(presetFile, JSON.stringify(await loadPreset('gid')));
   } else {
-    const manifest = modelManifestSchema.parse(
-      JSON.parse(readFileSync(join('models', model, 'manifest.json'), 'utf8')),
-    );
-    const arch = manifest.architecture as unknown as SfrNetArchitecture;
-    const shapes = [...expectedTensors(arch)].map(([key, { shape, role }]) => ({
-      key,
-      shape,
-      type: role === 'optional' ? 'int64' : 'float32',
-    }));
-    await writeGeneratedCheckpoint(checkpoint, shapes, 1);
-    const { classes, distances, padTo, window, input } = manifest;
-    const { mean, deviation, bands } = input;
-    const { poolScales } = arch.head;
     // The published way is the reference geometry, and these weights were trained in none.
-    const geometry = 'reference';
-    const fields = { classes, distances, geometry, padTo, window, mean, deviation, bands, poolScales };
-    writeFileSync(presetFile, JSON.stringify(fields));
+    await writeSeededNetwork(model, checkpoint, presetFile);
   }
   const converted = join(folder, 'model');
   const manifest = await convertCheckpoint({

@@ -6,24 +6,36 @@ import { type ConvertOptions, convertCheckpoint } from '../../src/index.ts';
 import { modelManifestSchema } from '../../src/model/manifest.ts';
 import { writeGeneratedCheckpoint } from '../convert/support/generated-checkpoint.ts';
 
-/** Converts a network like the shipped small ones, of seeded weights, into `dir`, and returns the model's folder. */
-export async function makeSeededModel(dir: string, options: Partial<ConvertOptions> = {}): Promise<string> {
-  const text = readFileSync('models/sfrnet-mini-synth/manifest.json', 'utf8');
-  const shipped = modelManifestSchema.parse(JSON.parse(text));
-  const arch = shipped.architecture as unknown as SfrNetArchitecture;
-  const checkpointPath = join(dir, 'seeded.pth');
+/**
+ * Writes a checkpoint of seeded weights in the shapes of a shipped network, and its preset with the published geometry.
+ * @param model a folder of models/
+ */
+export async function writeSeededNetwork(
+  model: string,
+  checkpointPath: string,
+  presetPath: string,
+): Promise<void> {
+  const text = readFileSync(join('models', model, 'manifest.json'), 'utf8');
+  const { architecture, classes, distances, padTo, window, input } = modelManifestSchema.parse(
+    JSON.parse(text),
+  );
+  const arch = architecture as unknown as SfrNetArchitecture;
   const shapes = [...expectedTensors(arch)].map(([key, { shape, role }]) => ({
     key,
     shape,
     type: role === 'optional' ? 'int64' : 'float32',
   }));
   await writeGeneratedCheckpoint(checkpointPath, shapes, 1);
-  const { classes, distances, padTo, window, input } = shipped;
   const { mean, deviation, bands } = input;
-  const preset = join(dir, 'seeded.preset.json');
   const { poolScales } = arch.head;
   const facts = { classes, distances, padTo, window, mean, deviation, bands, poolScales };
-  writeFileSync(preset, JSON.stringify({ ...facts, geometry: 'reference' }));
+  writeFileSync(presetPath, JSON.stringify({ ...facts, geometry: 'reference' }));
+}
+
+/** Converts a network like the shipped small ones, of seeded weights, into `dir`, and returns the model's folder. */
+export async function makeSeededModel(dir: string, options: Partial<ConvertOptions> = {}): Promise<string> {
+  const [checkpointPath, preset] = [join(dir, 'seeded.pth'), join(dir, 'seeded.preset.json')];
+  await writeSeededNetwork('sfrnet-mini-synth', checkpointPath, preset);
   const outDir = join(dir, `seeded-${options.dtype ?? 'float32'}`);
   await convertCheckpoint({ checkpointPath, outDir, preset, ...options });
   return outDir;
