@@ -10,3 +10,9 @@ const ended = main();
 // Only now, since there is no moment without a listener.
 process.off('SIGTERM', stop);
 await ended;
+for (const stream of [process.stdout, process.stderr]) {
+  if (stream.writableLength > 0) await new Promise((written) => stream.write('', written));
+}
+// Node.js that runs out of work listens to signals no more a while before it is gone: a SIGTERM then would make a failure of
+// what is done. This way out has no such gap.
+process.exit();

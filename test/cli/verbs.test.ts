@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFrustum } from '../support/run-command.ts';
 
@@ -32,6 +34,23 @@ describe('frustum', () => {
     const { status, stdout } = await runFrustum('--help');
     expect(status).toBe(0);
     expect(stdout).toContain('Exit codes');
+  });
+
+  it('that has done its work is not called failed by a signal that comes as it leaves', async () => {
+    // From the last moment on, signals come as fast as a shell can send them.
+    const hammer = `data:text/javascript,${encodeURIComponent(
+      `import { spawn } from 'node:child_process';
+      process.on('exit', () => {
+        const script = \`while kill -TERM \${process.pid} 2>/dev/null; do :; done\`;
+        spawn('sh', ['-c', script], { detached: true, stdio: 'ignore' }).unref();
+        const until = Date.now() + 50;
+        while (Date.now() < until);
+      });`,
+    )}`;
+    const child = spawn(process.execPath, ['--import', hammer, resolve('bin/frustum.js'), 'info', scene], {
+      stdio: 'ignore',
+    });
+    expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
   it('synth makes the same bytes again, and other land from another seed', async () => {
