@@ -1,6 +1,7 @@
 """PyTorch's half of the inference benchmark: SFR-Net run in the published way.
 
     inference-torch.py scene SPEC.json OUT.raw THREADS [--flush]   the whole scene: class ids, and OUT.raw.margin
+    inference-torch.py sample SPEC.json WINDOWS THREADS [--flush]  so many of its windows, spread evenly, after one to warm up
     inference-torch.py parts SPEC.json RUNS [--flush]              the network's parts, one thread
 
 Window by window: the padded scene is cut and resized to three views for every window, all three encoders run each time, and
@@ -116,6 +117,38 @@ def run_scene(spec, out, threads):
     }
 
 
+def run_sample(spec, count, threads):
+    """What all windows of the published loop would take, by the mean of a few; summing is left out, as is deciding."""
+    torch.set_num_threads(threads)
+    net = load(spec)
+    width, height = spec["size"]
+    scene = np.fromfile(spec["scene"], np.uint8).reshape(height, width, 3)
+    window, stride = spec["window"], spec["stride"]
+    frame = pad_to_frame(scene, spec["padTo"])
+    tops = range(0, frame.shape[0], stride)
+    places = [(h, w) for h in tops for w in range(0, frame.shape[1], stride)]
+    chosen = [places[i * len(places) // count] for i in range(count)]
+    walls, cpus, reads = [], [], []
+    with torch.no_grad():
+        for h, w in [chosen[0], *chosen]:
+            y, x = min(h, frame.shape[0] - window), min(w, frame.shape[1] - window)
+            wall, cpu = time.perf_counter(), time.process_time()
+            stack = views(spec, frame, y, x)
+            reads.append(time.perf_counter() - wall)
+            scores_of(net, stack)
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
+    wall, cpu, read = (sum(times[1:]) / count for times in (walls, cpus, reads))
+    return {
+        "wallS": wall * len(places),
+        "cpuS": cpu * len(places),
+        "windows": len(places),
+        "outsideShare": read / wall,
+        "readMs": 1000 * read,
+        "stitchMs": 0,
+    }
+
+
 def run_parts(spec, runs):
     """Least CPU milliseconds of each part over `runs` runs."""
     torch.set_num_threads(1)
@@ -147,7 +180,13 @@ def main():
     args = [a for a in sys.argv[1:] if a != "--flush"]
     torch.set_flush_denormal("--flush" in sys.argv)
     spec = json.loads(Path(args[1]).read_text())
-    print(json.dumps(run_scene(spec, args[2], int(args[3])) if args[0] == "scene" else run_parts(spec, int(args[2]))))
+    if args[0] == "scene":
+        result = run_scene(spec, args[2], int(args[3]))
+    elif args[0] == "sample":
+        result = run_sample(spec, int(args[2]), int(args[3]))
+    else:
+        result = run_parts(spec, int(args[2]))
+    print(json.dumps(result))
 
 
 main()

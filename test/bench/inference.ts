@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { planFrusta } from '../../src/frustum/plan.ts';
 import { measureParts, measurePeak, type PartName } from './inference-parts.ts';
 import { compareMaps, type InferenceSetup, type MapDifference, prepareInference } from './inference-setup.ts';
 
@@ -10,11 +11,15 @@ import { compareMaps, type InferenceSetup, type MapDifference, prepareInference 
  * SFR-Net in PyTorch, run in the published way, beside Frustum: the same weights (seeded) and the same drawn scene.
  *
  *     npm run build && npx tsx test/bench/inference.ts [--model NAME | --full] [--size WxH] [--stride N] [--rounds N]
- *         [--threads N] [--runs N] [--parts-only] [--flush] [--also 'FLAGS OF SEGMENT']... [--python PYTHON]
+ *         [--threads N] [--runs N] [--parts-only | --scene-only] [--sample N] [--flush] [--also 'FLAGS OF SEGMENT']...
+ *         [--python PYTHON]
  *
  * `--model` names a folder of models/ whose network and preset are used; `--full` is the full-size GID network (1.1 GB of
  * weights; PyTorch takes about 14 s a window, so the scene is small). `--also` adds a run of Frustum with further options;
- * (`--also '--workers 2 --threads 1'` for two processes); `--flush` one of PyTorch with denormals flushed.
+ * (`--also '--workers 2 --threads 1'` for two processes); `--flush` one of PyTorch with denormals flushed. With `--sample N`
+ * PyTorch runs N windows of the scene, spread evenly, and is counted as if all took their mean: a full-size scene takes it
+ * hours. Maps are not compared then. A last line tells what the measured times a window make of a GID scene, where fewer of the
+ * published loop's windows are repeats at the border than in a small one.
  *
  * PyTorch's scene times are of its loop alone; Frustum's are of the whole process, from its start to its written files.
  * Where others work on the machine, read CPU seconds: wall time is theirs too. Prints ratios; nothing is asserted, for the
@@ -35,6 +40,7 @@ const [width, height] = (option('--size') ?? (full ? '1024x512' : '640x512')).sp
   number,
   number,
 ];
+const sample = option('--sample');
 const also = argv.flatMap((word, i) => (word === '--also' ? [argv[i + 1]!] : []));
 const print = (line = '') => process.stdout.write(`${line}\n`);
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -49,6 +55,9 @@ const torch = <T>(args: readonly string[]): T =>
     }),
   );
 
+/** Pixels of a Gaofen-2 scene of GID. */
+const GID = { width: 7200, height: 6800 } as const;
+
 interface SceneRun {
   readonly wallS: number;
   readonly cpuS: number;
@@ -57,6 +66,8 @@ interface SceneRun {
   /** Wall milliseconds a window: views cut and resized; scores summed and decided. */
   readonly readMs: number;
   readonly stitchMs: number;
+  /** Pixels between windows; PyTorch runs at what it was told. */
+  readonly stride?: number;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'frustum-bench-'));
@@ -69,7 +80,7 @@ try {
   print(
     `${model}: ${(setup.parameters / 1e6).toFixed(2)} M parameters, window ${setup.preset.window}; ${availableParallelism()} processors, load ${load()}`,
   );
-  await compareParts(setup);
+  if (!has('--scene-only')) await compareParts(setup);
   if (!has('--parts-only')) await compareScene(setup);
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -136,12 +147,16 @@ async function compareScene(setup: InferenceSetup): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const turns = [-1, ...modes.keys()];
     for (const turn of round % 2 === 0 ? turns : turns.reverse()) {
-      if (turn === -1) theirs.push(torch<SceneRun>(['scene', setup.spec, map, String(threads)]));
-      else ours[turn]!.push(segmentOnce(setup, modes[turn]![1], turn));
+      if (turn === -1) {
+        const how = sample === undefined ? ['scene', setup.spec, map] : ['sample', setup.spec, sample];
+        theirs.push(torch<SceneRun>([...how, String(threads)]));
+      } else ours[turn]!.push(segmentOnce(setup, modes[turn]![1], turn));
     }
   }
-  for (const i of modes.keys())
-    different[i] = await compareMaps(join(folder, `out${i}`, 'landcover.tif'), map);
+  if (sample === undefined) {
+    for (const i of modes.keys())
+      different[i] = await compareMaps(join(folder, `out${i}`, 'landcover.tif'), map);
+  }
 
   const best = (all: readonly SceneRun[], field: 'wallS' | 'cpuS') =>
     Math.min(...all.map((run) => run[field]));
@@ -166,9 +181,21 @@ async function compareScene(setup: InferenceSetup): Promise<void> {
       quickest,
       best(mine, 'wallS'),
       best(mine, 'cpuS'),
-      `${String(different[i]!.pixels).padStart(10)}${different[i]!.largestMargin.toExponential(1).padStart(12)}`,
+      different[i] === undefined
+        ? ''
+        : `${String(different[i].pixels).padStart(10)}${different[i].largestMargin.toExponential(1).padStart(12)}`,
     );
   }
+  const planGid = (stride: number) => planFrusta({ ...setup.preset, ...GID, stride, mode: 'reference' });
+  const published = planGid(setup.stride).published.runs;
+  const ofGid = ours.map((mine) => {
+    const { count } = planGid(mine[0]!.stride!);
+    const each = best(mine, 'wallS') / mine[0]!.windows;
+    return `${(((loopWall / theirs[0]!.windows) * published) / (each * count)).toFixed(2)} (${count})`;
+  });
+  print(
+    `by wall time a window, over a GID scene (published: ${published} windows; here, in this order): ${ofGid.join(', ')} times.`,
+  );
   print(
     'ratio: PyTorch over Frustum, wall and CPU. published/s: windows of the published loop a wall second.',
   );
@@ -189,7 +216,7 @@ function segmentOnce(setup: InferenceSetup, flags: readonly string[], index: num
   const command = [
     ...[process.execPath, 'bin/frustum.js', 'segment', setup.scene, '--model', setup.model, '--out', out],
     ...['--threads', String(threads), '--overwrite', '--stretch', 'none', '--bands', '1,2,3'],
-    ...(flags.includes('--stride') ? [] : ['--stride', String(setup.stride)]),
+    ...(flags.includes('--stride') || flags.includes('--quality') ? [] : ['--stride', String(setup.stride)]),
     ...flags,
   ];
   const script = 'TIMEFORMAT="%R %U %S"; time "$@" >/dev/null 2>"$0"';
@@ -200,6 +227,7 @@ function segmentOnce(setup: InferenceSetup, flags: readonly string[], index: num
   const report = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as {
     readonly seconds: Readonly<Record<'total' | 'read' | 'long' | 'short' | 'local' | 'stitch', number>>;
     readonly counts: { readonly windowsRun: number };
+    readonly config: { readonly stride: number };
     readonly network: { readonly workers: readonly unknown[] };
   };
   const { seconds, counts } = report;
@@ -211,5 +239,6 @@ function segmentOnce(setup: InferenceSetup, flags: readonly string[], index: num
     outsideShare: 1 - network / seconds.total,
     readMs: (1000 * seconds.read) / counts.windowsRun,
     stitchMs: (1000 * seconds.stitch) / counts.windowsRun,
+    stride: report.config.stride,
   };
 }
