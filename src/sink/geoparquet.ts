@@ -6,7 +6,7 @@ import { createWriteQueue, type WriteQueue } from './byte-chunks.ts';
 import { finishOnce } from './finish-once.ts';
 import { geoParquetCrs, geoParquetMetadata } from './geoparquet-metadata.ts';
 import { EMPTY_GROUP, SCHEMA, type SIDES } from './geoparquet-schema.ts';
-import type { Box } from './hilbert-order.ts';
+import { type Box, boxOf } from './hilbert-order.ts';
 import { describeLayer, type VectorSinkOptions } from './vector-sink-options.ts';
 import { putWkb, wkbBytes } from './wkb.ts';
 
@@ -122,22 +122,6 @@ function createGroup() {
       bytes = 0;
     },
   };
-}
-
-function boxOf(coordinates: Float64Array): Box {
-  let minX = Number.POSITIVE_INFINITY;
-  let minY = Number.POSITIVE_INFINITY;
-  let maxX = Number.NEGATIVE_INFINITY;
-  let maxY = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < coordinates.length; i += 2) {
-    const x = coordinates[i]!;
-    const y = coordinates[i + 1]!;
-    if (x < minX) minX = x;
-    if (x > maxX) maxX = x;
-    if (y < minY) minY = y;
-    if (y > maxY) maxY = y;
-  }
-  return [minX, minY, maxX, maxY];
 }
 
 function join(p: Box | null, q: Box): Box {

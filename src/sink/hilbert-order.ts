@@ -1,6 +1,23 @@
 /** x, y, x, y: least and greatest. */
 export type Box = readonly [minX: number, minY: number, maxX: number, maxY: number];
 
+/** The box of points given as x, y, x, y and so on. */
+export function boxOf(coordinates: Float64Array): Box {
+  let minX = Number.POSITIVE_INFINITY;
+  let minY = Number.POSITIVE_INFINITY;
+  let maxX = Number.NEGATIVE_INFINITY;
+  let maxY = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < coordinates.length; i += 2) {
+    const x = coordinates[i]!;
+    const y = coordinates[i + 1]!;
+    if (x < minX) minX = x;
+    if (x > maxX) maxX = x;
+    if (y < minY) minY = y;
+    if (y > maxY) maxY = y;
+  }
+  return [minX, minY, maxX, maxY];
+}
+
 const BLOCK_BITS = 14;
 const BLOCK = 1 << BLOCK_BITS;
 const FIELDS = 5;
@@ -16,18 +33,7 @@ export class FeatureBoxes {
 
   /** @param coordinates x, y of all points; those of the shells would do. */
   add(coordinates: Float64Array, offset: number): void {
-    let minX = Number.POSITIVE_INFINITY;
-    let minY = Number.POSITIVE_INFINITY;
-    let maxX = Number.NEGATIVE_INFINITY;
-    let maxY = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < coordinates.length; i += 2) {
-      const x = coordinates[i]!;
-      const y = coordinates[i + 1]!;
-      if (x < minX) minX = x;
-      if (x > maxX) maxX = x;
-      if (y < minY) minY = y;
-      if (y > maxY) maxY = y;
-    }
+    const [minX, minY, maxX, maxY] = boxOf(coordinates);
     if (minX < this.minX) this.minX = minX;
     if (minY < this.minY) this.minY = minY;
     if (maxX > this.maxX) this.maxX = maxX;

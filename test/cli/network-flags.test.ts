@@ -62,7 +62,7 @@ describe('flags of who runs the network', () => {
     async () => {
       const { process: run, result } = startFrustum(segmentArgs('killed', '--workers', '2', '--stride', '8'));
       const out = join(dir, 'killed');
-      const begun = () => existsSync(out) && readdirSync(out).length > 0;
+      const begun = () => existsSync(out) && readdirSync(out).length > 0 && childrenOf(run.pid!).length === 2;
       while (!begun()) {
         expect(run.exitCode).toBeNull();
         await new Promise((resolve) => setTimeout(resolve, 50));

@@ -128,7 +128,10 @@ describe('frustum run --engine local', () => {
   it('stopped by SIGTERM ends with 75 within 20 s, and retry brings it to the same end', async () => {
     const { file, to, job } = await planned([scene], 3);
     const { process: child, result } = startFrustum(['run', '--plan', file, '--workers', '2']);
-    await wait(2500);
+    // In the middle of the work: a shard's state is there from its first rows on.
+    const begun = async () =>
+      (await readdir(to, { recursive: true })).some((name) => name.endsWith('state.json'));
+    while (!(await begun())) await wait(20);
     const asked = performance.now();
     child.kill('SIGTERM');
     const ended = await result;
