@@ -120,6 +120,34 @@ describe.runIf(process.platform === 'linux')('memory of a run', () => {
     expect((await map('kept')).equals(await map('free'))).toBe(true);
   }, 180_000);
 
+  it('that is tight keeps fewer context features, encodes them again, and makes the same map', async () => {
+    const flags = ['--model', SYNTH, '--stride', '64', '--share-context', '2', '--no-vector', '--no-preview'];
+    const refused = await mapAndWatch('tight-refused', wide, [...flags, '--memory', '200']);
+    const least = Number(/takes up to (\d+) MiB/.exec(refused.failure!.message)![1]);
+    const free = await mapAndWatch('tight-free', wide, flags);
+    const tight = await mapAndWatch('tight', wide, [...flags, '--memory', `${least + 60}M`]);
+    expect(tight.failure).toBeNull();
+    expect(tight.peak).toBeLessThanOrEqual((least + 60) * MIB);
+    const places = Math.ceil(46 / 2);
+    const each = 2 * 32 * 16 * 16 * 4;
+    expect(free.memory.choices.keptFeatureBytes).toBe(2 * places * each);
+    expect(tight.memory.choices.keptFeatureBytes).toBe(2 * each);
+    const run = async (name: string) => JSON.parse(await readFile(join(dir, name, 'run.json'), 'utf8'));
+    const [freely, tightly] = [await run('tight-free'), await run('tight')];
+    const rows = freely.counts.windowsRun / 46;
+    const all = places * Math.ceil(rows / 2);
+    expect(freely.counts).toMatchObject({ shortEncoderRuns: all, longEncoderRuns: all });
+    // One a row of windows, not one a row of context windows.
+    expect(tightly.counts).toMatchObject({ shortEncoderRuns: places * rows, longEncoderRuns: places * rows });
+    for (const file of ['landcover.tif', 'confidence.tif']) {
+      const [a, b] = [
+        await readFile(join(dir, 'tight', file)),
+        await readFile(join(dir, 'tight-free', file)),
+      ];
+      expect(a.equals(b)).toBe(true);
+    }
+  }, 180_000);
+
   it('that grows beyond what was declared ends the run, and nothing of it is left', async () => {
     const ballast: Buffer[] = [];
     const outDir = join(dir, 'broken');
