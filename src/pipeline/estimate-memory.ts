@@ -133,11 +133,13 @@ export function keptFeatureBytes(
 /** Estimates what a run will hold at its fullest, from headers, plan and manifest alone. */
 export function estimateMemory(demand: MemoryDemand, choices = fullChoices(demand)): MemoryEstimate {
   const { scene, plan, model, blend, tta, part, workers = 1, batch = 1 } = demand;
+  const { least, most, ofDecoded } = GARBAGE_BYTES;
   const windows = part !== 'merge';
+  const decoding = Math.min(scene.decodedBytes, Math.max(DECODING_BYTES, scene.blockBytes));
   const parts = {
-    baseBytes: baseBytes(scene.decodedBytes),
+    baseBytes: BASE_BYTES + Math.min(most, least + ofDecoded * scene.decodedBytes),
     cacheBytes: Math.min(scene.decodedBytes, choices.cacheBytes),
-    decodeBytes: decodeBytes(scene, choices.decodeThreads),
+    decodeBytes: decoding + choices.decodeThreads * DECODE_THREAD_BYTES,
     viewBytes: windows
       ? viewBytes(plan, choices.keptViews, 1 + windowsAhead(plan, { workers, batch }, passesOf(tta)))
       : 0,
@@ -158,21 +160,6 @@ export function estimateMemory(demand: MemoryDemand, choices = fullChoices(deman
     featureBytes: keptFeatureBytes(demand, choices.keptFeatureBytes),
   };
   return { totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0), ...parts };
-}
-
-/** A process, and what V8 has not collected of an image that it decodes. */
-export function baseBytes(decodedBytes: number, process = BASE_BYTES): number {
-  const { least, most, ofDecoded } = GARBAGE_BYTES;
-  return process + Math.min(most, least + ofDecoded * decodedBytes);
-}
-
-/** Blocks under way, and threads. */
-export function decodeBytes(
-  image: { readonly decodedBytes: number; readonly blockBytes: number },
-  threads: number,
-): number {
-  const underWay = Math.min(image.decodedBytes, Math.max(DECODING_BYTES, image.blockBytes));
-  return underWay + threads * DECODE_THREAD_BYTES;
 }
 
 /** Kept views, those of frusta on their way to the network, and the rows that they are made of. */

@@ -90,10 +90,10 @@ export interface FittedMemory {
 
 /**
  * Fits a run into what it may take: what only makes it faster shrinks as far as need be, and first what a byte of saves
- * least time. That is the cache of blocks: a block that is gone is decoded again. Then kept context features: one that is
- * gone is an encoder run. Kept views go last: one that is gone is a piece of the scene, several times as wide as a window,
- * that is decoded and sampled again, and features that are gone are made of views. Decode threads are settled before, by
- * what is allowed at all.
+ * least time. That is the cache of blocks: a MiB of them is decoded again in 9 ms of processor time. Then kept context
+ * features: a MiB of the published network's is encoded again in 70 ms (900 ms for 12 MiB). Kept views go last: a MiB of
+ * them is sampled again in 70 ms for the near distance and 150 to 200 for the far one, from blocks that are decoded again
+ * too, and windows whose features are gone need them. Decode threads are settled before, by what is allowed at all.
  * @param cacheBytes budget of the block cache that was asked for; the usual one unless told
  */
 export function fitMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheBytes?: number): FittedMemory {

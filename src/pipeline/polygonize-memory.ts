@@ -1,12 +1,10 @@
 import { ConfigError, ResourceError } from '../core/errors.ts';
 import { DEFAULT_CACHE_BYTES } from '../geotiff/open-geotiff.ts';
-import { decodedSize } from '../scene/decoded-size.ts';
 import type { ClassRaster } from '../scene/read-class-raster.ts';
 import { isGeneralised } from '../vectorize/generalisation.ts';
 import { DEFAULT_GRAPH_BYTES } from '../vectorize/graph-budget.ts';
 import {
-  baseBytes,
-  decodeBytes,
+  DECODE_THREAD_BYTES,
   type MemoryEstimate,
   tracingBytes,
   usefulThreads,
@@ -21,9 +19,8 @@ import type { PolygonOptions } from './polygon-options.ts';
 export interface PolygonizeDemand {
   readonly width: number;
   readonly height: number;
-  /** Bytes of all of its blocks when they are decoded, of the largest, and of a row of them. */
+  /** Bytes of all of its blocks when they are decoded, and of a row of them. */
   readonly decodedBytes: number;
-  readonly blockBytes: number;
   readonly blockRowBytes: number;
   readonly files: number;
   readonly tiles: boolean;
@@ -56,12 +53,17 @@ export interface PolygonizeMemoryRecord extends Omit<MemoryRecord, 'choices' | '
 }
 
 const MIB = 1024 * 1024;
-/** Node.js with what this takes of Frustum: there is no network to talk to. */
-const BASE_BYTES = 110 * MIB;
-/** Samples, classes, confidence and masks of rows on their way, and those of a few blocks of rows before that V8 has yet to collect. */
-const ROWS_BYTES = 40 * MIB;
-/** Resident bytes for each that the graph's arrays hold: while they grow, and what merging, joining and drawing lines adds. */
-export const HELD_FOR_GRAPH = 2;
+/** Node.js with what this takes of Frustum, and features that V8 has not collected yet. */
+const BASE_BYTES = (110 + 64) * MIB;
+/** Samples, classes, confidence and masks of 2 million pixels on their way, and of a few such blocks that are not collected yet. */
+const ROWS_BYTES = 32 * MIB;
+/** Blocks of rows that are being read beside the cache; what the TIFF reader keeps to. */
+const DECODING_BYTES = 32 * MIB;
+/**
+ * Resident bytes for each that the graph's arrays hold: they are followed by those of merged and drawn lines. Maps of noise
+ * with nothing merged and all corners rounded were seen to take 2.1.
+ */
+export const HELD_FOR_GRAPH = 2.25;
 /** Generalising is not begun with less for its borders than this: hardly a map's would fit. */
 const LEAST_GRAPH_BYTES = 16 * MIB;
 
@@ -72,12 +74,13 @@ export function polygonizeDemand(
   polygons: PolygonOptions,
   sieved: boolean,
 ): PolygonizeDemand {
-  const { width, height, blockHeight, bands, interleave, hasMask } = info;
-  const samples = (interleave === 'pixel' ? bands : Math.min(bands, 2)) + (hasMask ? 1 : 0);
+  const { width, height, blockHeight, bands, hasMask } = info;
+  // An alpha band, or a mask, is read beside the classes.
+  const samples = bands + (hasMask ? 1 : 0);
   return {
     width,
     height,
-    ...decodedSize([info]),
+    decodedBytes: width * height * samples,
     blockRowBytes: width * Math.min(blockHeight, height) * samples,
     files: files.length,
     tiles: files.some((file) => file.toLowerCase().endsWith('.pmtiles')),
@@ -95,15 +98,15 @@ function estimate(
   cacheBytes: number,
   graphBytes: number,
 ): MemoryEstimate {
-  const { width, height, decodedBytes } = demand;
+  const { width, height } = demand;
   const parts = {
-    baseBytes: baseBytes(decodedBytes, BASE_BYTES),
+    baseBytes: BASE_BYTES,
     cacheBytes,
-    decodeBytes: decodeBytes(demand, threads),
+    decodeBytes: Math.min(DECODING_BYTES, readBytes(demand)) + threads * DECODE_THREAD_BYTES,
     viewBytes: 0,
     stripBytes: 0,
     rasterBytes: Math.min(ROWS_BYTES, 12 * width * height) + (demand.sieved ? writerBytes(width, height) : 0),
-    vectorBytes: tracingBytes(width, demand) + HELD_FOR_GRAPH * graphBytes,
+    vectorBytes: tracingBytes(width, demand) + Math.ceil(HELD_FOR_GRAPH * graphBytes),
     networkBytes: 0,
     featureBytes: 0,
   };
@@ -124,22 +127,22 @@ export function planPolygonize(demand: PolygonizeDemand, allowed: AllowedMemory)
   const threads = Math.min(opened, usefulThreads(demand.decodedBytes, demand.processors));
   const of = (cacheBytes: number, graphBytes: number) => estimate(demand, threads, cacheBytes, graphBytes);
 
-  const expected = generalised
-    ? Math.min(asked ?? DEFAULT_GRAPH_BYTES, GRAPH_BYTES_A_PIXEL * demand.width * demand.height)
-    : 0;
-  const least = of(0, Math.min(expected, LEAST_GRAPH_BYTES));
+  const usual = (GRAPH_BYTES_A_PIXEL * demand.width * demand.height) / HELD_FOR_GRAPH;
+  const expected = generalised ? Math.min(asked ?? DEFAULT_GRAPH_BYTES, usual) : 0;
+  const leastGraph = Math.min(expected, LEAST_GRAPH_BYTES);
+  const least = of(0, leastGraph);
   if (least.totalBytes > bytes && promised) throw tooLittle(least, bytes);
   const bare = of(0, 0).totalBytes;
   if (generalised && asked !== null && promised && bare + HELD_FOR_GRAPH * asked > bytes) {
     throw tooMuchForBorders(asked, bare, bytes);
   }
   // Rows are walked once, from top to bottom, and may be cut within a row of blocks: no earlier one comes again.
-  const most = Math.min(2 * demand.blockRowBytes, demand.decodedBytes, DEFAULT_CACHE_BYTES);
+  const most = Math.min(readBytes(demand), DEFAULT_CACHE_BYTES);
   const wanted = of(0, asked ?? expected).totalBytes;
   const cacheBytes = Math.floor(Math.max(0, Math.min(most, bytes - wanted)));
   const left = Math.floor((bytes - of(cacheBytes, 0).totalBytes) / HELD_FOR_GRAPH);
   const graphBytes = generalised
-    ? (asked ?? Math.min(DEFAULT_GRAPH_BYTES, Math.max(LEAST_GRAPH_BYTES, left)))
+    ? (asked ?? Math.min(DEFAULT_GRAPH_BYTES, Math.max(Math.ceil(leastGraph), left)))
     : 0;
   const planned = of(cacheBytes, Math.min(expected, graphBytes));
   const warnings =
@@ -149,6 +152,11 @@ export function planPolygonize(demand: PolygonizeDemand, allowed: AllowedMemory)
         ]
       : [];
   return { promisedBytes, cacheBytes, graphBytes, estimate: planned, warnings };
+}
+
+/** Decoded blocks that one block of rows lies in: two rows of them. */
+function readBytes({ blockRowBytes, decodedBytes }: PolygonizeDemand): number {
+  return Math.min(2 * blockRowBytes, decodedBytes);
 }
 
 function tooLittle(least: MemoryEstimate, allowed: number): ResourceError {

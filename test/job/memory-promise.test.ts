@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countPlaces, planFrusta } from '../../src/frustum/plan.ts';
 import { mergeJob, readJobPlan, readJobStatus, runShard, segment, synthesize } from '../../src/index.ts';
 import { runFrustum } from '../support/run-command.ts';
 import { differences, outputsOf, SETTINGS } from './job-kit.ts';
@@ -70,9 +71,12 @@ describe('--memory', () => {
       runs.push(counts.shortEncoderRuns);
       outputs.push(await outputsOf(folder));
     }
-    // The rows of windows, and the rows of context windows that every two of them share.
-    const [rows, columns] = [10, 15];
-    expect(runs).toEqual([Math.ceil(columns / 2) * (rows / 2), Math.ceil(columns / 2) * rows]);
+    const plan = planFrusta({
+      ...{ width: 1000, height: 700, window: 128, distances: [1, 3, 10], padTo: 128 },
+      ...{ stride: 64, mode: 'centred', shareContext: 2 },
+    });
+    const { columns, rows } = countPlaces(plan, 1);
+    expect(runs).toEqual([columns * rows, columns * plan.rows.length]);
     expect(differences(outputs[0]!, outputs[1]!)).toEqual([]);
   }, 120_000);
 

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countPlaces, planFrusta } from '../../src/frustum/plan.ts';
 import { convertCheckpoint, segment, synthesize } from '../../src/index.ts';
 import { GOLDEN } from '../support/golden.ts';
 import { writeGoldenPreset } from '../support/golden-preset.ts';
@@ -128,17 +129,26 @@ describe.runIf(process.platform === 'linux')('memory of a run', () => {
     const tight = await mapAndWatch('tight', wide, [...flags, '--memory', `${least + 60}M`]);
     expect(tight.failure).toBeNull();
     expect(tight.peak).toBeLessThanOrEqual((least + 60) * MIB);
-    const places = Math.ceil(46 / 2);
+    const plan = planFrusta({
+      ...{ width: 3000, height: 1100, window: 128, distances: [1, 3, 10], padTo: 128 },
+      ...{ stride: 64, mode: 'centred', shareContext: 2 },
+    });
+    const [near, far] = [countPlaces(plan, 1), countPlaces(plan, 2)];
     const each = 2 * 32 * 16 * 16 * 4;
-    expect(free.memory.choices.keptFeatureBytes).toBe(2 * places * each);
+    expect(free.memory.choices.keptFeatureBytes).toBe((near.columns + far.columns) * each);
     expect(tight.memory.choices.keptFeatureBytes).toBe(2 * each);
     const run = async (name: string) => JSON.parse(await readFile(join(dir, name, 'run.json'), 'utf8'));
     const [freely, tightly] = [await run('tight-free'), await run('tight')];
-    const rows = freely.counts.windowsRun / 46;
-    const all = places * Math.ceil(rows / 2);
-    expect(freely.counts).toMatchObject({ shortEncoderRuns: all, longEncoderRuns: all });
-    // One a row of windows, not one a row of context windows.
-    expect(tightly.counts).toMatchObject({ shortEncoderRuns: places * rows, longEncoderRuns: places * rows });
+    expect(freely.counts).toMatchObject({
+      shortEncoderRuns: near.columns * near.rows,
+      longEncoderRuns: far.columns * far.rows,
+    });
+    // In each row of windows, not once in a row of context windows.
+    expect(near.rows).toBeLessThan(plan.rows.length);
+    expect(tightly.counts).toMatchObject({
+      shortEncoderRuns: near.columns * plan.rows.length,
+      longEncoderRuns: far.columns * plan.rows.length,
+    });
     for (const file of ['landcover.tif', 'confidence.tif']) {
       const [a, b] = [
         await readFile(join(dir, 'tight', file)),
