@@ -57,6 +57,8 @@ const MIB = 1024 * 1024;
 const BASE_BYTES = (110 + 64) * MIB;
 /** Samples, classes, confidence and masks of 2 million pixels on their way, and of a few such blocks that are not collected yet. */
 const ROWS_BYTES = 32 * MIB;
+/** Tiles of maps with a polygon to a hundred pixels, as others make them; the network's have fewer. */
+const SMALL_TILES_BYTES = 48 * MIB;
 /** Blocks of rows that are being read beside the cache; what the TIFF reader keeps to. */
 const DECODING_BYTES = 32 * MIB;
 /**
@@ -106,7 +108,10 @@ function estimate(
     viewBytes: 0,
     stripBytes: 0,
     rasterBytes: Math.min(ROWS_BYTES, 12 * width * height) + (demand.sieved ? writerBytes(width, height) : 0),
-    vectorBytes: tracingBytes(width, demand) + Math.ceil(HELD_FOR_GRAPH * graphBytes),
+    vectorBytes:
+      tracingBytes(width, demand) +
+      (demand.tiles ? SMALL_TILES_BYTES : 0) +
+      Math.ceil(HELD_FOR_GRAPH * graphBytes),
     networkBytes: 0,
     featureBytes: 0,
   };
