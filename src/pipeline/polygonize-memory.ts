@@ -58,7 +58,7 @@ const BASE_BYTES = (110 + 64) * MIB;
 /** Samples, classes, confidence and masks of 2 million pixels on their way, and of a few such blocks that are not collected yet. */
 const ROWS_BYTES = 32 * MIB;
 /** Tiles of maps with a polygon to a hundred pixels, as others make them; the network's have fewer. */
-const SMALL_TILES_BYTES = 48 * MIB;
+const SMALL_TILES_BYTES = 56 * MIB;
 /** Blocks of rows that are being read beside the cache; what the TIFF reader keeps to. */
 const DECODING_BYTES = 32 * MIB;
 /**
