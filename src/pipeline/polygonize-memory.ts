@@ -19,8 +19,9 @@ import type { PolygonOptions } from './polygon-options.ts';
 export interface PolygonizeDemand {
   readonly width: number;
   readonly height: number;
-  /** Bytes of all of its blocks when they are decoded, and of a row of them. */
+  /** Bytes of all of its blocks when they are decoded, of one that must be decoded whole, and of a row of them. */
   readonly decodedBytes: number;
+  readonly blockBytes: number;
   readonly blockRowBytes: number;
   readonly files: number;
   readonly tiles: boolean;
@@ -76,13 +77,15 @@ export function polygonizeDemand(
   polygons: PolygonOptions,
   sieved: boolean,
 ): PolygonizeDemand {
-  const { width, height, blockHeight, bands, hasMask } = info;
+  const { width, height, blockWidth, blockHeight, bands, hasMask } = info;
   // An alpha band, or a mask, is read beside the classes.
   const samples = bands + (hasMask ? 1 : 0);
   return {
     width,
     height,
     decodedBytes: width * height * samples,
+    // Of plain blocks only the rows that are wanted are read.
+    blockBytes: info.compression === 'none' ? 0 : blockWidth * blockHeight * samples,
     blockRowBytes: width * Math.min(blockHeight, height) * samples,
     files: files.length,
     tiles: files.some((file) => file.toLowerCase().endsWith('.pmtiles')),
@@ -104,7 +107,9 @@ function estimate(
   const parts = {
     baseBytes: BASE_BYTES,
     cacheBytes,
-    decodeBytes: Math.min(DECODING_BYTES, readBytes(demand)) + threads * DECODE_THREAD_BYTES,
+    decodeBytes:
+      Math.max(demand.blockBytes, Math.min(DECODING_BYTES, readBytes(demand))) +
+      threads * DECODE_THREAD_BYTES,
     viewBytes: 0,
     stripBytes: 0,
     rasterBytes: Math.min(ROWS_BYTES, 12 * width * height) + (demand.sieved ? writerBytes(width, height) : 0),

@@ -42,6 +42,7 @@ const raster = (side: number, more: Partial<PolygonizeDemand> = {}): PolygonizeD
   width: side,
   height: side,
   decodedBytes: side * side,
+  blockBytes: 512 * 512,
   blockRowBytes: 512 * side,
   files: 1,
   tiles: false,
@@ -133,6 +134,12 @@ describe('what polygonizing is given', () => {
     expect(planPolygonize(raster(10_000, { maxGraphBytes: graphBytes }), budget).graphBytes).toBe(graphBytes);
     const asked = planPolygonize(raster(10_000, { maxGraphBytes: 1000 * MIB }), allow(1000 * MIB, false));
     expect(asked.graphBytes).toBe(1000 * MIB);
+  });
+
+  it('is more for blocks that are decoded whole', () => {
+    const of = (blockBytes: number) => planPolygonize(raster(20_000, { blockBytes }), FREE).estimate;
+    expect(of(300 * MIB).decodeBytes - of(0).decodeBytes).toBeGreaterThan(250 * MIB);
+    expect(of(512 * 512)).toEqual(of(0));
   });
 
   it('is a warning where a control group has too little', () => {
