@@ -104,7 +104,7 @@ export type { Augmentation } from './pipeline/ask-network.ts';
 export type { Quality, WindowChoice, WindowOptions } from './pipeline/choose-quality.ts';
 export { type CollectOptions, type CollectReport, collectRuns } from './pipeline/collect-runs.ts';
 export { type Pipeline, readPipeline } from './pipeline/config.ts';
-export type { MemoryEstimate } from './pipeline/estimate-memory.ts';
+export type { MemoryChoices, MemoryEstimate } from './pipeline/estimate-memory.ts';
 export { type EvaluateOptions, evaluate } from './pipeline/evaluate.ts';
 export { formatInspection } from './pipeline/format-inspection.ts';
 export {
@@ -118,6 +118,7 @@ export type { AreaChoice, AreaRecord } from './pipeline/plan-area.ts';
 export type { MemoryRecord } from './pipeline/plan-memory.ts';
 export type { PolygonOptions } from './pipeline/polygon-options.ts';
 export { type PolygonizeOptions, type PolygonizeReport, polygonize } from './pipeline/polygonize.ts';
+export type { PolygonizeMemoryRecord } from './pipeline/polygonize-memory.ts';
 export {
   type QuantizeOptions,
   type QuantizeProgress,

@@ -140,7 +140,8 @@ function folderOf(out: string): string {
 /** A plan on one screen. */
 function formatPlan(plan: JobPlan, url: string): string {
   const { scenes, done, refused, shardCount, estimate, basis, settings } = plan;
-  const { windows, hours, money, memoryBytes, memory, outputBytes, cpuHours, gpuHours } = estimate;
+  const { windows, hours, money, memoryBytes, memory, deviceBytes, outputBytes, cpuHours, gpuHours } =
+    estimate;
   const hoursOf = (value: number) => formatDuration(value * 3600);
   return [
     `plan      ${url}`,
@@ -150,6 +151,9 @@ function formatPlan(plan: JobPlan, url: string): string {
     `time      ${hoursOf(hours)} of one machine at ${Number(basis.windowsPerSecond.toPrecision(3))} windows/s (${basis.measured ? 'as told' : 'assumed'}): CPU ${hoursOf(cpuHours)}, GPU ${hoursOf(gpuHours)}`,
     `money     ${money.toFixed(2)} ${basis.currency} (${basis.prices})`,
     `memory    ${Math.ceil(memoryBytes / 1024 / 1024)} MiB a shard${memory === undefined ? '' : `; in MiB: ${formatParts(memory)}`}`,
+    ...(deviceBytes === undefined
+      ? []
+      : [`on GPUs   about ${Math.ceil(deviceBytes / 1024 / 1024)} MiB a process, beside that`]),
     `output    about ${Math.ceil(outputBytes / 1024 / 1024)} MiB`,
     ...refused.map(({ source, message }) => `left out  ${source}: ${message}`),
   ].join('\n');

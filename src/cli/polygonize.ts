@@ -7,13 +7,14 @@ import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
 import type { Progress } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
-import { examples, type VerbContext } from './verb.ts';
+import { examples, parseMemory, type VerbContext } from './verb.ts';
 
 interface PolygonizeFlags extends PolygonFlags, SourceFlags, PlaceFlags {
   out: string[];
   classes?: string;
   sieved?: string;
   styles?: true;
+  memory?: number;
 }
 
 export function addPolygonize(program: Command, { reporter, signal, print }: VerbContext): void {
@@ -32,6 +33,11 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
     .option('--sieved <file>', 'also write the class raster as merged by --mmu, a COG')
     .option('--styles', 'also write a .qml (QGIS takes it by itself) and an .sld beside each file');
   addPolygonFlags(command)
+    .option(
+      '--memory <MiB>',
+      'what it may take, or with a unit, e.g. 2G: borders that are kept (--graph-memory) get what is left, and what cannot fit is refused (default: what the control group allows)',
+      parseMemory,
+    )
     .addHelpText(
       'after',
       examples(
@@ -40,6 +46,7 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
         'polygonize landcover.tif --out map.gpkg --mmu 5000 --simplify vw:15 --smooth 2 --sieved map.tif',
         'polygonize landcover.tif --out map.fgb --simplify dp:10 --vector-crs scene',
         'polygonize landcover.tif --out map.pmtiles --mmu 5000',
+        'polygonize country.tif --out country.fgb --simplify vw:15 --memory 4G',
       ),
     )
     .action(async (raster: string, flags: PolygonizeFlags) => {
@@ -54,6 +61,7 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
         polygons: await readPolygonFlags(flags),
         ...(flags.sieved !== undefined && { sieved: flags.sieved }),
         ...(flags.styles && { styles: true }),
+        ...(flags.memory !== undefined && { memoryBytes: flags.memory }),
         signal,
         onWarning: (message) => reporter.warn(message),
         onRows: (done, total) => {
@@ -65,6 +73,8 @@ export function addPolygonize(program: Command, { reporter, signal, print }: Ver
         polygons: report.faces,
         validPixels: report.validPixels,
         ...report.generalisation,
+        estimatedMemoryBytes: report.memory.estimatedBytes,
+        peakMemoryBytes: report.memory.peakBytes,
         out: report.outputs,
       });
       print(formatClassTable(summarizeClasses(report)));

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { ConfigError, isFrustumError, UnsupportedError } from '../core/errors.ts';
 import { localPathOf, withoutSecrets } from '../io/urls.ts';
+import { deviceBytes } from '../model/choose-batch.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import { modelChecksum, readModelManifest } from '../model/read-manifest.ts';
 import { passesOf } from '../pipeline/ask-network.ts';
@@ -193,7 +194,10 @@ async function planScene(
       stretch: scene.metadata.stretch as PlanScene['stretch'],
       rows: { y0: y, y1: y + height },
       shards: bands.map((band, i) => ({ index: shardCount + i, ...band })),
-      estimate: estimateOf(windows, passes, width * height, memory, speed),
+      estimate: {
+        ...estimateOf(windows, passes, width * height, memory, speed),
+        ...(settings.provider !== 'cpu' && { deviceBytes: deviceBytes(manifest, settings.batch ?? 1) }),
+      },
     };
   } finally {
     await scene.close();
@@ -222,7 +226,7 @@ function estimateOf(
 }
 
 function addEstimates(all: readonly PlanEstimate[]): PlanEstimate {
-  const sum = (key: Exclude<keyof PlanEstimate, 'memory'>) =>
+  const sum = (key: Exclude<keyof PlanEstimate, 'memory' | 'deviceBytes'>) =>
     all.reduce((total, estimate) => total + estimate[key], 0);
   const largest = all.reduce<PlanEstimate | null>(
     (most, estimate) => (most !== null && most.memoryBytes >= estimate.memoryBytes ? most : estimate),
@@ -236,6 +240,7 @@ function addEstimates(all: readonly PlanEstimate[]): PlanEstimate {
     money: sum('money'),
     memoryBytes: largest?.memoryBytes ?? 0,
     ...(largest?.memory && { memory: largest.memory }),
+    ...(largest?.deviceBytes !== undefined && { deviceBytes: largest.deviceBytes }),
     outputBytes: sum('outputBytes'),
   };
 }

@@ -74,6 +74,7 @@ const memorySchema = z.strictObject({
   rasterBytes: count,
   vectorBytes: count,
   networkBytes: count,
+  featureBytes: count,
 });
 
 /** What a part of a plan is expected to take. */
@@ -85,6 +86,9 @@ export const estimateSchema = z.strictObject({
   money: z.number().min(0).describe("in the price table's currency"),
   memoryBytes: count.describe('largest of the shards: this process and the inference process together'),
   memory: memorySchema.optional().describe('what that is made of'),
+  deviceBytes: count
+    .optional()
+    .describe("memory of its GPU that each of a shard's network processes takes beside that"),
   outputBytes: count.describe('rasters and shards; rough'),
 });
 

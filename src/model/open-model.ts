@@ -1,6 +1,6 @@
 import { ConfigError, isFrustumError } from '../core/errors.ts';
 import { type ChildLink, startChild } from './child-link.ts';
-import { chooseBatch } from './choose-batch.ts';
+import { checkDeviceMemory, chooseBatch } from './choose-batch.ts';
 import { listGpus } from './list-gpus.ts';
 import type { ModelManifest } from './manifest.ts';
 import { planWorkers, type WorkerOptions, type WorkerPlan } from './plan-workers.ts';
@@ -72,6 +72,7 @@ export async function openModel(dir: string, options: ModelOptions): Promise<Mod
   options.signal?.throwIfAborted();
   const free = plan.map(({ freeBytes }) => freeBytes);
   const least = free.includes(null) ? null : Math.min(...(free as number[]));
+  if (asked !== undefined) checkDeviceMemory(manifest, asked, least);
   const batch = asked ?? (provider === 'cuda' ? chooseBatch(manifest, least) : 1);
   try {
     return await openWorkers(dir, options, manifest, plan, batch, []);

@@ -1,3 +1,4 @@
+import type { Window } from '../core/window.ts';
 import { addTurnedBack, ORIENTATIONS, orientationTable, orientView } from '../frustum/orientations.ts';
 import { type Frustum, type FrustumPlan, windowKey } from '../frustum/plan.ts';
 import type { Model } from '../model/open-model.ts';
@@ -34,12 +35,20 @@ export type AskNetwork = (frustum: Frustum, views: readonly Uint8Array[]) => Pro
  *
  * With `d4` the whole frustum is shown in eight orientations, and the scores are the mean of the answers, turned back. It
  * is taken in a fixed order, so that a window's scores are the same in any run.
+ * @param keptFeatureBytes what features that are kept may take in all processes together; see `planContextSlots`
  */
-export function createAsker(plan: FrustumPlan, model: Model, tta: Augmentation, tally: AskTally): AskNetwork {
+export function createAsker(
+  plan: FrustumPlan,
+  model: Model,
+  tta: Augmentation,
+  tally: AskTally,
+  keptFeatureBytes?: number,
+): AskNetwork {
   const { manifest } = model;
   const { window } = manifest;
   const passes = passesOf(tta);
-  const route = createRouter(model, planContextSlots(plan, manifest, passes, model.pids.length));
+  const slots = planContextSlots(plan, manifest, passes, model.pids.length, keptFeatureBytes);
+  const route = createRouter(model, slots);
   const encode = planEncoding(plan, passes);
   const cells = window / manifest.scores.stride;
   const tables = Array.from({ length: passes }, (_, orientation) => ({
@@ -48,8 +57,8 @@ export function createAsker(plan: FrustumPlan, model: Model, tta: Augmentation, 
   }));
 
   const askOnce = async (frustum: Frustum, views: readonly Uint8Array[], orientation: number) => {
-    const key = (index: 1 | 2) => `${orientation}:${windowKey(frustum.windows[index]!)}`;
-    const { worker, short, long } = route(key(1), key(2));
+    const contextOf = (window: Window) => ({ key: `${orientation}:${windowKey(window)}`, row: window.y });
+    const { worker, short, long } = route(contextOf(frustum.windows[1]!), contextOf(frustum.windows[2]!));
     const show = (view: Uint8Array) =>
       orientation === 0 ? view : orientView(view, tables[orientation]!.view);
     if (!short.held) tally.shortEncoderRuns++;

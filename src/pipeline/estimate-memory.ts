@@ -5,7 +5,7 @@ import { DEFAULT_CACHE_BYTES } from '../geotiff/open-geotiff.ts';
 import type { Blend } from '../stitch/ramp.ts';
 import { stripBytes } from '../stitch/strip.ts';
 import { type Augmentation, passesOf } from './ask-network.ts';
-import { planContextSlots } from './context-slots.ts';
+import { featureBytes, planContextSlots } from './context-slots.ts';
 import { estimateNetwork, type NetworkForm } from './estimate-network.ts';
 import { windowsAhead } from './route-windows.ts';
 
@@ -26,14 +26,18 @@ export interface MemoryEstimate {
   readonly rasterBytes: number;
   /** Tracing, and what the vector formats hold. */
   readonly vectorBytes: number;
-  /** The network's processes: weights, activations, kept context features. */
+  /** The network's processes: weights and activations. */
   readonly networkBytes: number;
+  /** Features of context windows that the network's processes keep for windows that see them again. */
+  readonly featureBytes: number;
 }
 
 /** What can be made smaller at the cost of time; results do not depend on it. */
 export interface MemoryChoices {
   /** Budget of the cache of decoded blocks; scenes that are smaller do not fill it. */
   readonly cacheBytes: number;
+  /** What kept context features take in all of the network's processes together; see `planContextSlots`. */
+  readonly keptFeatureBytes: number;
   /** Context views that are kept; see `planKeptViews`. */
   readonly keptViews: number;
   /** Threads that decode blocks. */
@@ -103,14 +107,27 @@ const TILES_BYTES = 32 * MIB;
 const SHARED_FEATURES_BYTES = 32 * MIB;
 
 /** The choices of a run that nothing presses. */
-export function fullChoices({ scene, plan, processors }: MemoryDemand): MemoryChoices {
-  const { decodedBytes } = scene;
-  const threads = Math.floor(decodedBytes / DECODE_THREAD_FROM_BYTES);
+export function fullChoices(demand: MemoryDemand): MemoryChoices {
+  const { scene, plan, part, processors } = demand;
   return {
     cacheBytes: DEFAULT_CACHE_BYTES,
-    keptViews: planKeptViews(plan),
-    decodeThreads: Math.min(threads, processors ?? defaultDecodeThreads(), MOST_DECODE_THREADS),
+    keptFeatureBytes: keptFeatureBytes(demand),
+    keptViews: part === 'merge' ? 0 : planKeptViews(plan),
+    decodeThreads: usefulThreads(scene.decodedBytes, processors),
   };
+}
+
+/** Threads that decode an image, if none is spared. */
+export function usefulThreads(decodedBytes: number, processors = defaultDecodeThreads()): number {
+  return Math.min(Math.floor(decodedBytes / DECODE_THREAD_FROM_BYTES), processors, MOST_DECODE_THREADS);
+}
+
+/** What context features take that are kept within a budget, the usual one unless told; see `planContextSlots`. */
+export function keptFeatureBytes(
+  { plan, model, tta, part, workers = 1 }: MemoryDemand,
+  maxBytes?: number,
+): number {
+  return part === 'merge' ? 0 : planContextSlots(plan, model, passesOf(tta), workers, maxBytes).bytes;
 }
 
 /** Estimates what a run will hold at its fullest, from headers, plan and manifest alone. */
@@ -139,13 +156,8 @@ export function estimateMemory(demand: MemoryDemand, choices = fullChoices(deman
       : 0,
     rasterBytes: part === 'shard' ? sharedBytes(demand) : rasterBytes(demand),
     vectorBytes: part === 'shard' ? 0 : vectorBytes(demand),
-    networkBytes: windows
-      ? estimateNetwork(model, {
-          keptBytes: planContextSlots(plan, model, passesOf(tta), workers).bytes,
-          workers,
-          batch,
-        }).totalBytes
-      : 0,
+    networkBytes: windows ? estimateNetwork(model, { workers, batch }).totalBytes : 0,
+    featureBytes: keptFeatureBytes(demand, choices.keptFeatureBytes),
   };
   return { totalBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0), ...parts };
 }
@@ -158,23 +170,30 @@ function viewBytes({ window, distances }: FrustumPlan, keptViews: number, underW
 }
 
 function rasterBytes({ outputs, preview, vector }: MemoryDemand): number {
-  const rows = Math.min(TILE_ROWS, outputs.height) * outputs.width;
-  // Class and confidence of rows that were just decided, and again in the writers, with half, a quarter and so on of them.
   const written = vector.graphBytes > 0 ? 3 : 2;
-  const each = Math.round((rows * 4) / 3) + TILES_UNDER_WAY_BYTES;
-  return written * each + (preview ? PREVIEW_BYTES : 0);
+  return written * writerBytes(outputs.width, outputs.height) + (preview ? PREVIEW_BYTES : 0);
+}
+
+/** Rows of one raster that were just decided, and again in its writer, with half, a quarter and so on of them. */
+export function writerBytes(width: number, height: number): number {
+  return Math.round((Math.min(TILE_ROWS, height) * width * 4) / 3) + TILES_UNDER_WAY_BYTES;
 }
 
 function vectorBytes({ outputs, vector }: MemoryDemand): number {
-  if (vector.files === 0) return 0;
-  const tracing = outputs.width * TRACING_BYTES_A_COLUMN;
-  return tracing + vector.files * VECTOR_FILE_BYTES + (vector.tiles ? TILES_BYTES : 0) + vector.graphBytes;
+  return vector.files === 0 ? 0 : tracingBytes(outputs.width, vector) + vector.graphBytes;
+}
+
+/** Tracing, and the files that features go into. */
+export function tracingBytes(
+  width: number,
+  { files, tiles }: { readonly files: number; readonly tiles: boolean },
+): number {
+  return width * TRACING_BYTES_A_COLUMN + files * VECTOR_FILE_BYTES + (tiles ? TILES_BYTES : 0);
 }
 
 /** A shard's rows, and the features that it keeps for its neighbours. */
 function sharedBytes({ outputs, plan, model }: MemoryDemand): number {
-  const one = planContextSlots(plan, model, 1);
-  const features = (one.bytes / (one.short + one.long)) * countPlaces(plan, 2).columns;
+  const features = featureBytes(model) * countPlaces(plan, 2).columns;
   return (
     Math.min(features, SHARED_FEATURES_BYTES) + 2 * Math.min(plan.window, outputs.height) * outputs.width
   );

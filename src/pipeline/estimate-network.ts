@@ -12,15 +12,13 @@ interface GraphSize {
 
 /** How a run has the network work. */
 export interface NetworkUse {
-  /** Features of context windows that all processes keep together, in bytes; see `planContextSlots`. */
-  readonly keptBytes: number;
   /** Processes of the network; 1 unless told. */
   readonly workers?: number;
   /** Windows that go through the graphs at once; 1 unless told. */
   readonly batch?: number;
 }
 
-/** Resident memory of the network's processes, all of them together. */
+/** Resident memory of the network's processes, all of them together, less the features that they keep. */
 export interface NetworkMemory {
   readonly totalBytes: number;
   /** Node.js and onnxruntime, and messages on their way. */
@@ -29,8 +27,6 @@ export interface NetworkMemory {
   readonly weightBytes: number;
   /** What the graphs hold while they run, and go on holding. */
   readonly activationBytes: number;
-  /** Features of context windows that are kept. */
-  readonly keptBytes: number;
 }
 
 const MIB = 1024 * 1024;
@@ -53,10 +49,7 @@ const WEIGHT_COPIES = 1.6;
 const ARENA_COPIES = 2.2;
 
 /** Estimates what the network's processes will hold, from the manifest alone. */
-export function estimateNetwork(
-  form: NetworkForm,
-  { keptBytes, workers = 1, batch = 1 }: NetworkUse,
-): NetworkMemory {
+export function estimateNetwork(form: NetworkForm, { workers = 1, batch = 1 }: NetworkUse): NetworkMemory {
   const messages = batch * MESSAGE_COPIES * viewsBytes(form.window);
   const each = {
     baseBytes: BASE_BYTES + GARBAGE_BYTES + messages,
@@ -67,9 +60,8 @@ export function estimateNetwork(
     baseBytes: workers * each.baseBytes,
     weightBytes: workers * each.weightBytes,
     activationBytes: workers * each.activationBytes,
-    keptBytes,
   };
-  return { totalBytes: all.baseBytes + all.weightBytes + all.activationBytes + all.keptBytes, ...all };
+  return { totalBytes: all.baseBytes + all.weightBytes + all.activationBytes, ...all };
 }
 
 /** A request is held as the message that came and as the arrays in it. */

@@ -2,6 +2,7 @@ import type { MemoryEstimate } from './estimate-memory.ts';
 
 const NAMES: Readonly<Record<Exclude<keyof MemoryEstimate, 'totalBytes'>, string>> = {
   networkBytes: 'network',
+  featureBytes: 'kept features',
   baseBytes: 'Node.js',
   cacheBytes: 'decoded blocks',
   decodeBytes: 'decoding',

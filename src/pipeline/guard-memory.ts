@@ -10,6 +10,8 @@ export interface MemoryGuardOptions {
   readonly children: readonly number[];
   /** Gives up what only makes the run faster. */
   readonly shed: () => void;
+  /** What to do about a broken promise; what suits a run with a network unless told. */
+  readonly advice?: string;
   readonly everyMs?: number;
   /** Resident bytes of a process of ours; 0 if it is gone. */
   readonly measure?: (pid: number) => Promise<number>;
@@ -28,6 +30,7 @@ export interface MemoryGuard {
   stop(): Promise<void>;
 }
 
+const ADVICE = "Go on where there is more memory (a shard's finished rows are kept), or take a larger stride";
 /** At this part of what is allowed, caches go. */
 const SHED_AT = 0.85;
 
@@ -36,7 +39,7 @@ const SHED_AT = 0.85;
  * than the machine sees. Near what is allowed caches are given up; above it the run is ended, before the kernel kills it.
  */
 export function guardMemory(options: MemoryGuardOptions): MemoryGuard {
-  const { allowed, children, shed, everyMs = 200, measure = residentBytes } = options;
+  const { allowed, children, shed, advice = ADVICE, everyMs = 200, measure = residentBytes } = options;
   const over = new AbortController();
   let peakBytes = 0;
   let shedAlready = false;
@@ -50,7 +53,7 @@ export function guardMemory(options: MemoryGuardOptions): MemoryGuard {
       shedAlready = true;
       shed();
     }
-    if (used > allowed.bytes) over.abort(brokenPromise(used, allowed));
+    if (used > allowed.bytes) over.abort(brokenPromise(used, allowed, advice));
   };
   let looking = look();
   const lookAgain = () => {
@@ -78,12 +81,16 @@ export function guardMemory(options: MemoryGuardOptions): MemoryGuard {
   };
 }
 
-function brokenPromise(used: number, { bytes: allowed, promisedBytes }: AllowedMemory): ResourceError {
+function brokenPromise(
+  used: number,
+  { bytes: allowed, promisedBytes }: AllowedMemory,
+  advice: string,
+): ResourceError {
   const mib = (bytes: number) => Math.round(bytes / 1024 / 1024);
   const whose =
     promisedBytes === allowed ? 'promised (--memory)' : 'what this container or control group may take';
   return new ResourceError(
-    `the run takes ${mib(used)} MiB of memory, and ${mib(allowed)} MiB are ${whose}. Go on where there is more memory (a shard's finished rows are kept), or take a larger stride`,
+    `the run takes ${mib(used)} MiB of memory, and ${mib(allowed)} MiB are ${whose}. ${advice}`,
     { resource: 'memory', allowed, used },
   );
 }

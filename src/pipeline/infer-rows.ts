@@ -22,6 +22,8 @@ export interface InferRowsOptions {
   readonly model: Model;
   readonly blend: Blend;
   readonly tta: Augmentation;
+  /** What kept context features may take; as much as `planContextSlots` takes unless told. */
+  readonly keptFeatureBytes?: number;
   readonly signal?: AbortSignal;
   /** Called after each window with the number of windows done so far, which one it was, and whether it had data. */
   readonly onWindow?: (done: number, frustum: Frustum, hadData: boolean) => void;
@@ -96,7 +98,7 @@ export async function* inferRows(options: InferRowsOptions): AsyncGenerator<Clas
     tally.readMs += performance.now() - started;
     return { frustum, pixels };
   });
-  const ask = createAsker(plan, model, tta, tally);
+  const ask = createAsker(plan, model, tta, tally, options.keptFeatureBytes);
   const patches = mapAhead(views, ahead, async ({ frustum, pixels }) => ({
     frustum,
     scores: pixels === null ? null : await ask(frustum, pixels),

@@ -124,6 +124,7 @@ export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncG
           model: shared.model,
           blend: task.config.blend,
           tta: task.config.tta,
+          keptFeatureBytes: memory.choices.keptFeatureBytes,
           tally,
           onWindow: (_, { index }, hadData) =>
             hooks.onWindow?.({ index, hadData, bytesRead: scene.stats.traffic.bytes }, tally),

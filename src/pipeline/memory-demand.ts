@@ -38,7 +38,7 @@ function loadOf({
 }
 
 /** Borders that generalising keeps, for a pixel: maps of six classes with speckle take about half of it. */
-const GRAPH_BYTES_A_PIXEL = 1;
+export const GRAPH_BYTES_A_PIXEL = 1;
 
 /** What polygons take: borders are kept only where something is to be done to them. */
 export function vectorDemand(

@@ -1,5 +1,6 @@
 import type { ClassRows } from '../core/raster.ts';
 import { bordersOf } from '../frustum/plan.ts';
+import { deviceBytes } from '../model/choose-batch.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import type { Model } from '../model/open-model.ts';
 import { cropScene } from '../scene/crop-scene.ts';
@@ -106,6 +107,9 @@ export async function openSegmentOutputs(parts: SegmentOutputsOptions): Promise<
               promisedBytes: memory.promisedBytes,
               estimatedBytes: memory.estimate.totalBytes,
               peakBytes: await peakBytes(),
+              choices: memory.choices,
+              deviceBytes:
+                network === null || config.provider === 'cpu' ? null : deviceBytes(manifest, network.batch),
             },
           });
           const documents = await writeDocuments({

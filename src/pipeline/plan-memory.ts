@@ -6,6 +6,7 @@ import {
   DECODE_THREAD_BYTES,
   estimateMemory,
   fullChoices,
+  keptFeatureBytes,
   type MemoryChoices,
   type MemoryDemand,
   type MemoryEstimate,
@@ -37,6 +38,10 @@ export interface MemoryRecord {
   readonly estimatedBytes: number;
   /** The most that they were seen to take, pages that they share counted for each. */
   readonly peakBytes: number;
+  /** What the run was given of that which only makes it faster. */
+  readonly choices: MemoryChoices;
+  /** Memory of its GPU that each of the network's processes is expected to take beside all this; `null` without one. */
+  readonly deviceBytes: number | null;
 }
 
 /** The kernel ends a control group's processes where its limit is reached: a run keeps a little below. */
@@ -50,8 +55,9 @@ const LEAST_VIEWS = 8;
  * what is estimated, and the guard sheds caches at 85 % of what is allowed.
  */
 const FILLED_PART = 0.9;
-/** Before anything is known of a scene its cache may take this part of what is allowed, its decode threads half of that. */
+/** Before anything is known of a scene its cache may take this part of what is allowed, and its decode threads this one. */
 const OPENING_PART = 1 / 4;
+const THREADS_PART = 1 / 8;
 
 /** What a run may take: what was declared and what the control group allows, the lesser of the two. */
 export async function allowMemory(promisedBytes: number | undefined): Promise<AllowedMemory> {
@@ -69,10 +75,9 @@ export function openingChoices(
   cacheBytes = DEFAULT_CACHE_BYTES,
   processors = defaultDecodeThreads(),
 ): Pick<MemoryChoices, 'cacheBytes' | 'decodeThreads'> {
-  const most = bytes * OPENING_PART;
   return {
-    cacheBytes: Math.min(cacheBytes, Math.max(most, LEAST_CACHE_BYTES)),
-    decodeThreads: Math.min(processors, Math.floor(most / 2 / DECODE_THREAD_BYTES)),
+    cacheBytes: Math.min(cacheBytes, Math.max(bytes * OPENING_PART, LEAST_CACHE_BYTES)),
+    decodeThreads: Math.min(processors, Math.floor((bytes * THREADS_PART) / DECODE_THREAD_BYTES)),
   };
 }
 
@@ -84,8 +89,11 @@ export interface FittedMemory {
 }
 
 /**
- * Fits a run into what it may take: what only makes it faster (the cache of blocks first, then kept views, and decode
- * threads by what is allowed at all) shrinks as far as need be.
+ * Fits a run into what it may take: what only makes it faster shrinks as far as need be, and first what a byte of saves
+ * least time. That is the cache of blocks: a MiB of them is decoded again in 9 ms of processor time. Then kept context
+ * features: a MiB of the published network's is encoded again in 70 ms (900 ms for 12 MiB). Kept views go last: a MiB of
+ * them is sampled again in 70 ms for the near distance and 150 to 200 for the far one, from blocks that are decoded again
+ * too, and windows whose features are gone need them. Decode threads are settled before, by what is allowed at all.
  * @param cacheBytes budget of the block cache that was asked for; the usual one unless told
  */
 export function fitMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheBytes?: number): FittedMemory {
@@ -94,20 +102,29 @@ export function fitMemory(demand: MemoryDemand, allowed: AllowedMemory, cacheByt
   const opened = openingChoices(allowed, cacheBytes, demand.processors);
   const most: MemoryChoices = {
     cacheBytes: Math.min(full.cacheBytes, opened.cacheBytes),
+    keptFeatureBytes: full.keptFeatureBytes,
     keptViews: full.keptViews,
     decodeThreads: Math.min(full.decodeThreads, opened.decodeThreads),
   };
   const least: MemoryChoices = {
     cacheBytes: Math.min(most.cacheBytes, LEAST_CACHE_BYTES),
+    keptFeatureBytes: keptFeatureBytes(demand, 0),
     keptViews: Math.min(most.keptViews, LEAST_VIEWS),
     decodeThreads: most.decodeThreads,
   };
+  // Where a part of a thread more is allowed, that part is left free. Else the caches would fill it, and give up more than
+  // it for the whole thread: with more memory allowed, less would be taken.
+  const partOfThread =
+    Math.min(bytes * THREADS_PART, full.decodeThreads * DECODE_THREAD_BYTES) -
+    most.decodeThreads * DECODE_THREAD_BYTES;
   const spareOf = (choices: MemoryChoices) =>
-    Math.max(0, bytes * FILLED_PART - estimateMemory(demand, choices).totalBytes);
+    Math.max(0, bytes * FILLED_PART - partOfThread - estimateMemory(demand, choices).totalBytes);
   const views = least.keptViews + Math.floor(spareOf(least) / (demand.plan.window ** 2 * 3));
   const viewed = { ...least, keptViews: Math.min(most.keptViews, views) };
-  const cache = least.cacheBytes + Math.floor(spareOf(viewed));
-  const choices = { ...viewed, cacheBytes: Math.min(most.cacheBytes, cache) };
+  const features = keptFeatureBytes(demand, least.keptFeatureBytes + spareOf(viewed));
+  const encoded = { ...viewed, keptFeatureBytes: Math.min(most.keptFeatureBytes, features) };
+  const cache = least.cacheBytes + Math.floor(spareOf(encoded));
+  const choices = { ...encoded, cacheBytes: Math.min(most.cacheBytes, cache) };
   const estimate = estimateMemory(demand, choices);
   return { choices, estimate, fits: estimate.totalBytes <= bytes };
 }

@@ -9,6 +9,12 @@ export interface Route {
   readonly long: Place;
 }
 
+/** A context window, named; and the row of them that it is of. */
+export interface ContextWindow {
+  readonly key: string;
+  readonly row: number;
+}
+
 interface Place {
   readonly slot: number;
   /** Whether they are there from before. */
@@ -23,10 +29,10 @@ interface Place {
 export function createRouter(
   model: Pick<Model, 'pids' | 'waiting'>,
   capacity: ContextSlots,
-): (shortKey: string, longKey: string) => Route {
+): (short: ContextWindow, long: ContextWindow) => Route {
   const workers = model.pids.map(() => ({
-    short: createSlots(capacity.short),
-    long: createSlots(capacity.long),
+    short: createSlots(capacity.short, capacity.passing),
+    long: createSlots(capacity.long, capacity.passing),
   }));
   let next = 0;
   const choose = (shortKey: string) => {
@@ -41,10 +47,10 @@ export function createRouter(
     next = (best + 1) % workers.length;
     return best;
   };
-  return (shortKey, longKey) => {
-    const worker = choose(shortKey);
+  return (near, far) => {
+    const worker = choose(near.key);
     const { short, long } = workers[worker]!;
-    return { worker, short: short.take(shortKey), long: long.take(longKey) };
+    return { worker, short: short.take(near.key, near.row), long: long.take(far.key, far.row) };
   };
 }
 

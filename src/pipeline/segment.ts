@@ -93,6 +93,7 @@ async function runTask(
           model,
           blend: config.blend,
           tta: config.tta,
+          keptFeatureBytes: memory.choices.keptFeatureBytes,
           tally,
           onWindow,
           signal,

@@ -2,7 +2,15 @@ import { NODATA_CLASS } from '../core/classes.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Grid } from '../core/grid.ts';
 import type { ClassRows } from '../core/raster.ts';
-import { type GeoTiff, type GeoTiffInfo, openGeoTiff } from '../geotiff/open-geotiff.ts';
+import {
+  DEFAULT_CACHE_BYTES,
+  type GeoTiff,
+  type GeoTiffInfo,
+  type OpenGeoTiffOptions,
+  openGeoTiff,
+} from '../geotiff/open-geotiff.ts';
+import type { SampleArray } from '../geotiff/sample-array.ts';
+import { BlockCache } from '../io/block-cache.ts';
 import { type OpenSourceOptions, openByteSource } from '../io/open-source.ts';
 import type { PlaceOptions } from './place/place-options.ts';
 import { placeScene } from './place/place-scene.ts';
@@ -20,6 +28,8 @@ export interface ClassRaster {
    * @throws FormatError, SourceError, AbortedError
    */
   rows(signal?: AbortSignal): AsyncIterable<ClassRows>;
+  /** Gives the cache of decoded blocks a smaller budget from now on, in bytes. */
+  shrinkCache(bytes: number): void;
   close(): Promise<void>;
 }
 
@@ -34,12 +44,18 @@ const ROWS_PIXELS = 2 * 1024 * 1024;
  */
 export async function readClassRaster(
   url: string,
-  options: OpenSourceOptions = {},
+  options: OpenSourceOptions & Pick<OpenGeoTiffOptions, 'decodeThreads'> = {},
   place: PlaceOptions = {},
 ): Promise<ClassRaster> {
   const source = await openByteSource(url, options);
   try {
-    const tiff = await placeScene(await openGeoTiff(source), url, place, options);
+    const cache = new BlockCache<SampleArray>(DEFAULT_CACHE_BYTES);
+    const { decodeThreads } = options;
+    const opened = await openGeoTiff(source, {
+      cache,
+      ...(decodeThreads !== undefined && { decodeThreads }),
+    });
+    const tiff = await placeScene(opened, url, place, options);
     const { info } = tiff;
     const dataBands = info.bands - (info.alphaBand === null ? 0 : 1);
     if (dataBands !== 1 || info.sampleType !== 'uint8') {
@@ -54,6 +70,7 @@ export async function readClassRaster(
       warnings: tiff.warnings,
       colorTable: info.colorTable,
       rows: (signal) => walkRows(tiff, signal),
+      shrinkCache: (bytes) => cache.shrink(bytes),
       close: () => tiff.close(),
     };
   } catch (error) {

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countPlaces, planFrusta } from '../../src/frustum/plan.ts';
 import { mergeJob, readJobPlan, readJobStatus, runShard, segment, synthesize } from '../../src/index.ts';
 import { runFrustum } from '../support/run-command.ts';
 import { differences, outputsOf, SETTINGS } from './job-kit.ts';
@@ -20,9 +21,9 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 async function planned(name: string, model: string, ...more: readonly string[]) {
   const file = join(dir, name, 'plan.json');
   const flags = ['--bands', '2,3,4', '--threads', '1', '--shards-per-scene', '1', ...more];
-  const { status } = await runFrustum('plan', scene, '--model', model, ...flags, '--out', file);
+  const { status, stdout } = await runFrustum('plan', scene, '--model', model, ...flags, '--out', file);
   expect(status).toBe(0);
-  return { file, job: await readJobPlan(file) };
+  return { file, stdout, job: await readJobPlan(file) };
 }
 
 describe('--memory', () => {
@@ -53,6 +54,31 @@ describe('--memory', () => {
     );
     expect((await readJobStatus(job)).scenes[0]!.shards[0]).toMatchObject({ standing: 'stopped' });
   }, 60_000);
+
+  it('gives a shard fewer places for context features where it is tight, for the same bytes', async () => {
+    const shared = ['--stride', '64', '--share-context', '2'];
+    const outputs: Map<string, Buffer>[] = [];
+    const runs: number[] = [];
+    for (const name of ['roomy', 'tight']) {
+      const { file, job } = await planned(name, SETTINGS.model, ...shared);
+      const refused = await runFrustum('run-shard', '--plan', file, '--index', '0', '--memory', '60');
+      const least = Number(/takes up to (\d+) MiB/.exec(refused.failure!.message)![1]);
+      const memory = name === 'tight' ? ['--memory', `${least + 1}`] : [];
+      expect((await runFrustum('run-shard', '--plan', file, '--index', '0', ...memory)).status).toBe(0);
+      await mergeJob({ plan: job });
+      const folder = join(job.to, job.scenes[0]!.id);
+      const { counts } = JSON.parse(await readFile(join(folder, 'run.json'), 'utf8'));
+      runs.push(counts.shortEncoderRuns);
+      outputs.push(await outputsOf(folder));
+    }
+    const plan = planFrusta({
+      ...{ width: 1000, height: 700, window: 128, distances: [1, 3, 10], padTo: 128 },
+      ...{ stride: 64, mode: 'centred', shareContext: 2 },
+    });
+    const { columns, rows } = countPlaces(plan, 1);
+    expect(runs).toEqual([columns * rows, columns * plan.rows.length]);
+    expect(differences(outputs[0]!, outputs[1]!)).toEqual([]);
+  }, 120_000);
 
   it('keeps the rows that are finished where it is broken, and goes on from there', async () => {
     const { job } = await planned('broken', SETTINGS.model, '--stride', '48');
@@ -95,6 +121,13 @@ describe('--memory', () => {
     const { memory, memoryBytes } = job.estimate;
     expect(memory?.totalBytes).toBe(memoryBytes);
     expect(memory?.networkBytes).toBeGreaterThan(100 * MIB);
+    expect(job.estimate.deviceBytes).toBeUndefined();
+    const gpu = await planned('gpu', SETTINGS.model, '--provider', 'cuda', '--batch', '4');
+    expect(gpu.job.estimate.memory?.totalBytes).toBe(gpu.job.estimate.memoryBytes);
+    expect(gpu.job.estimate.deviceBytes).toBeGreaterThan(1024 * MIB);
+    expect(gpu.stdout).toMatch(
+      /\nmemory +\d+ MiB a shard; in MiB: .*\non GPUs +about \d+ MiB a process, beside that\n/,
+    );
     const file = join(dir, 'refused', 'plan.json');
     const flags = ['--model', SETTINGS.model, '--bands', '2,3,4', '--memory', '100', '--out', file];
     const { stdout } = await runFrustum('plan', scene, ...flags);

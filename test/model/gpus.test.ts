@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openModel } from '../../src/index.ts';
-import { chooseBatch, windowBytes } from '../../src/model/choose-batch.ts';
+import { checkDeviceMemory, chooseBatch, deviceBytes, windowBytes } from '../../src/model/choose-batch.ts';
 import { type Gpu, listGpus } from '../../src/model/list-gpus.ts';
 import { planWorkers } from '../../src/model/plan-workers.ts';
 import { sessionOptions } from '../../src/model/session-options.ts';
@@ -133,6 +133,30 @@ describe('the batch of a GPU', () => {
     ) as never,
   };
 
+  it('that is asked for is refused where the memory of the GPUs is known not to hold it', () => {
+    expect(deviceBytes(gid, 3) - deviceBytes(gid, 1)).toBe(2 * windowBytes(gid));
+    const free = 8 * GIB;
+    const most = Math.floor((free - deviceBytes(gid, 0)) / windowBytes(gid));
+    expect(() => checkDeviceMemory(gid, most, free)).not.toThrow();
+    expect(() => checkDeviceMemory(gid, most + 1, free)).toThrow(
+      expect.objectContaining({
+        tag: 'ConfigError',
+        pointer: '--batch',
+        message: expect.stringMatching(
+          new RegExp(
+            `--batch ${most + 1}: .*take about \\d+ MiB of a GPU, and 8192 MiB are free.*at most ${most}$`,
+          ),
+        ),
+      }),
+    );
+    expect(() => checkDeviceMemory(gid, 1, GIB)).toThrow(/free some, or take --provider cpu/);
+    expect(() => checkDeviceMemory(gid, 1000, null)).not.toThrow();
+    // What is chosen without being asked always passes.
+    for (const gib of [6, 8, 24, 140]) {
+      expect(() => checkDeviceMemory(gid, chooseBatch(gid, gib * GIB), gib * GIB)).not.toThrow();
+    }
+  });
+
   it('is what its free memory holds, a power of two of at most 16', () => {
     const sizes = [2, 5, 6, 8, 12, 16, 24, 80, 140].map((gib) => chooseBatch(gid, gib * GIB));
     expect(sizes).toEqual([1, 1, 2, 4, 8, 16, 16, 16, 16]);
@@ -174,6 +198,10 @@ describe('a provider that is not here', () => {
       await expect(openModel(MODEL, { provider: 'cuda', threads: 1, gpus: [5] })).rejects.toMatchObject({
         tag: 'ConfigError',
         message: expect.stringContaining('shows 3'),
+      });
+      await expect(openModel(MODEL, { provider: 'cuda', threads: 1, batch: 100_000 })).rejects.toMatchObject({
+        tag: 'ConfigError',
+        message: expect.stringMatching(/^--batch 100000: .* 10240 MiB are free for each process/),
       });
       const opened = openModel(MODEL, { provider: 'cuda', threads: 1 });
       await expect(opened).rejects.toMatchObject({

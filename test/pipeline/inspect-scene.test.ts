@@ -93,6 +93,7 @@ const inspectionSchema = z.strictObject({
       rasterBytes: z.number().int(),
       vectorBytes: z.number().int(),
       networkBytes: z.number().int(),
+      featureBytes: z.number().int(),
     }),
   }),
 });

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countPlaces, planFrusta } from '../../src/frustum/plan.ts';
 import { convertCheckpoint, segment, synthesize } from '../../src/index.ts';
 import { GOLDEN } from '../support/golden.ts';
 import { writeGoldenPreset } from '../support/golden-preset.ts';
@@ -118,6 +119,43 @@ describe.runIf(process.platform === 'linux')('memory of a run', () => {
     expect(free.memory.estimatedBytes).toBeGreaterThan(kept.memory.estimatedBytes - 100 * MIB);
     const map = (name: string) => readFile(join(dir, name, 'landcover.tif'));
     expect((await map('kept')).equals(await map('free'))).toBe(true);
+  }, 180_000);
+
+  it('that is tight keeps fewer context features, encodes them again, and makes the same map', async () => {
+    const flags = ['--model', SYNTH, '--stride', '64', '--share-context', '2', '--no-vector', '--no-preview'];
+    const refused = await mapAndWatch('tight-refused', wide, [...flags, '--memory', '200']);
+    const least = Number(/takes up to (\d+) MiB/.exec(refused.failure!.message)![1]);
+    const free = await mapAndWatch('tight-free', wide, flags);
+    const tight = await mapAndWatch('tight', wide, [...flags, '--memory', `${least + 60}M`]);
+    expect(tight.failure).toBeNull();
+    expect(tight.peak).toBeLessThanOrEqual((least + 60) * MIB);
+    const plan = planFrusta({
+      ...{ width: 3000, height: 1100, window: 128, distances: [1, 3, 10], padTo: 128 },
+      ...{ stride: 64, mode: 'centred', shareContext: 2 },
+    });
+    const [near, far] = [countPlaces(plan, 1), countPlaces(plan, 2)];
+    const each = 2 * 32 * 16 * 16 * 4;
+    expect(free.memory.choices.keptFeatureBytes).toBe((near.columns + far.columns) * each);
+    expect(tight.memory.choices.keptFeatureBytes).toBe(2 * each);
+    const run = async (name: string) => JSON.parse(await readFile(join(dir, name, 'run.json'), 'utf8'));
+    const [freely, tightly] = [await run('tight-free'), await run('tight')];
+    expect(freely.counts).toMatchObject({
+      shortEncoderRuns: near.columns * near.rows,
+      longEncoderRuns: far.columns * far.rows,
+    });
+    // In each row of windows, not once in a row of context windows.
+    expect(near.rows).toBeLessThan(plan.rows.length);
+    expect(tightly.counts).toMatchObject({
+      shortEncoderRuns: near.columns * plan.rows.length,
+      longEncoderRuns: far.columns * plan.rows.length,
+    });
+    for (const file of ['landcover.tif', 'confidence.tif']) {
+      const [a, b] = [
+        await readFile(join(dir, 'tight', file)),
+        await readFile(join(dir, 'tight-free', file)),
+      ];
+      expect(a.equals(b)).toBe(true);
+    }
   }, 180_000);
 
   it('that grows beyond what was declared ends the run, and nothing of it is left', async () => {

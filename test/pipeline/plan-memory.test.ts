@@ -46,9 +46,97 @@ describe('a budget of memory', () => {
         else {
           expect(choices.cacheBytes).toBeLessThanOrEqual(16 * MIB);
           expect(choices.keptViews).toBe(smallest.choices.keptViews);
+          expect(choices.keptFeatureBytes).toBe(smallest.choices.keptFeatureBytes);
         }
       }),
     );
+  });
+
+  /** Runs of many kinds: features of a context window are 16 KiB with the small network, 12 MiB with the published one. */
+  const runs = fc
+    .record({
+      width: fc.integer({ min: 300, max: 20_000 }),
+      height: fc.integer({ min: 300, max: 20_000 }),
+      published: fc.boolean(),
+      shareContext: fc.integer({ min: 1, max: 3 }),
+      workers: fc.integer({ min: 1, max: 6 }),
+      tta: fc.constantFrom('none' as const, 'd4' as const),
+      part: fc.constantFrom('segment' as const, 'shard' as const, 'merge' as const),
+      processors: fc.integer({ min: 1, max: 8 }),
+    })
+    .map(({ width, height, published, shareContext, ...more }) => {
+      const form = published ? { ...PUBLISHED_NETWORK, window: 512 } : manifest;
+      const { window } = form;
+      return demand(width, height, {
+        ...more,
+        model: { ...form, classCount: 6, scoreStride: 4 },
+        plan: planFrusta({
+          ...{ width, height, window, distances: [1, 3, 14], padTo: window, stride: window / 2 },
+          ...{ mode: 'centred', shareContext },
+        }),
+      });
+    });
+
+  it('that is smaller never gives a run that takes more, and any budget is kept if any choice keeps it', () => {
+    let tight = 0;
+    fc.assert(
+      fc.property(runs, fc.integer({ min: -300, max: 1500 }), fc.nat(300), (run, share, step) => {
+        const [smallest, full] = [total(run, allow(1)), total(run, allow(Number.POSITIVE_INFINITY))];
+        const more = Math.max(1, Math.floor(smallest + (share / 1000) * (full - smallest)));
+        const less = Math.max(1, more - step * MIB);
+        const [a, b] = [fitMemory(run, allow(less)), fitMemory(run, allow(more))];
+        expect(a.estimate.totalBytes).toBeLessThanOrEqual(b.estimate.totalBytes);
+        for (const part of ['keptViews', 'decodeThreads'] as const) {
+          expect(a.choices[part]).toBeLessThanOrEqual(fullChoices(run)[part]);
+        }
+        for (const [budget, { choices, estimate, fits }] of [
+          [less, a],
+          [more, b],
+        ] as const) {
+          expect(estimate).toEqual(estimateMemory(run, choices));
+          expect(fits).toBe(estimate.totalBytes <= budget);
+          // Fewer of anything, decode threads as the budget has them.
+          const { decodeThreads } = choices;
+          const none = estimateMemory(run, {
+            ...{ cacheBytes: 16 * MIB, keptFeatureBytes: 0, decodeThreads },
+            keptViews: Math.min(8, fullChoices(run).keptViews),
+          });
+          expect(fits).toBe(none.totalBytes <= budget);
+          if (fits && choices.keptFeatureBytes < fullChoices(run).keptFeatureBytes) tight++;
+        }
+      }),
+      { numRuns: 400 },
+    );
+    expect(tight).toBeGreaterThan(20);
+  });
+
+  it('shrinks kept features when the cache is at its least, and before it shrinks kept views', () => {
+    const form = { ...PUBLISHED_NETWORK, window: 512 };
+    const run = demand(20_000, 20_000, {
+      model: { ...form, classCount: 6, scoreStride: 4 },
+      plan: planFrusta({
+        ...{ width: 20_000, height: 20_000, window: 512, distances: [1, 3, 14], padTo: 512 },
+        ...{ stride: 256, mode: 'centred', shareContext: 3 },
+      }),
+      processors: 2,
+    });
+    const full = fitMemory(run, allow(Number.POSITIVE_INFINITY));
+    const each = 2 * 384 * 64 * 64 * 4;
+    const row = 2 * Math.ceil(run.plan.columns.length / 3);
+    expect(full.choices.keptFeatureBytes).toBe(Math.min(row, Math.floor((512 * MIB) / each)) * each);
+    expect(full.estimate.featureBytes).toBe(full.choices.keptFeatureBytes);
+    const withLess = (bytes: number) => fitMemory(run, allow((full.estimate.totalBytes - bytes) / 0.9));
+    const cacheGone = 240 * MIB;
+    expect(withLess(cacheGone).choices.keptFeatureBytes).toBe(full.choices.keptFeatureBytes);
+    const some = withLess(cacheGone + 5.5 * each);
+    expect(some.choices.keptFeatureBytes).toBe(full.choices.keptFeatureBytes - 6 * each);
+    expect(some.choices.keptViews).toBe(full.choices.keptViews);
+    const few = withLess(cacheGone + full.choices.keptFeatureBytes - 2 * each + 10 * 512 * 512 * 3);
+    expect(few.choices).toMatchObject({
+      cacheBytes: 16 * MIB,
+      keptFeatureBytes: 2 * each,
+      keptViews: full.choices.keptViews - 10,
+    });
   });
 
   it('shrinks the cache first, then kept views; decode threads by what is allowed at all', () => {
@@ -100,15 +188,16 @@ describe('what a run will hold', () => {
     const { totalBytes, ...all } = parts({});
     expect(Object.values(all).reduce((sum, bytes) => sum + bytes, 0)).toBe(totalBytes);
     expect(Math.min(...Object.values(all))).toBeGreaterThan(0);
-    expect(parts({ part: 'merge' })).toMatchObject({ networkBytes: 0, stripBytes: 0, viewBytes: 0 });
+    expect(parts({ part: 'merge' })).toMatchObject({
+      ...{ networkBytes: 0, featureBytes: 0, stripBytes: 0, viewBytes: 0 },
+    });
     expect(parts({ part: 'shard' })).toMatchObject({ vectorBytes: 0 });
     expect(parts({ preview: false }).rasterBytes).toBeLessThan(all.rasterBytes);
-    expect(parts({ tta: 'd4' }).networkBytes).toBeGreaterThan(all.networkBytes);
+    expect(parts({ tta: 'd4' }).featureBytes).toBeGreaterThan(all.featureBytes);
     expect(parts({ blend: 'tapered' }).stripBytes).toBeGreaterThan(all.stripBytes);
-    // Three processes, which share the context features of a row out among them.
+    // Of three processes.
     const three = parts({ workers: 3 }).networkBytes;
-    expect(three).toBeGreaterThan(2.5 * all.networkBytes);
-    expect(three).toBeLessThan(3 * all.networkBytes);
+    expect(three).toBe(3 * all.networkBytes);
     const pixels = 4000 * 3000;
     const simplified = vectorDemand(['a.gpkg'], { simplify: { method: 'dp', toleranceM: 5 } }, pixels);
     expect(simplified.graphBytes).toBe(pixels);
@@ -116,17 +205,16 @@ describe('what a run will hold', () => {
     expect(parts({ vector: vectorDemand([], { mmu: { pixels: 9 } }, pixels) }).vectorBytes).toBe(0);
   });
 
-  it('counts weights, maps and kept features of the network, for each process', () => {
-    const small = estimateNetwork(manifest, { keptBytes: 0 });
-    const wide = estimateNetwork({ ...manifest, window: 4 * manifest.window }, { keptBytes: 0 });
+  it('counts weights and maps of the network, for each process', () => {
+    const small = estimateNetwork(manifest, {});
+    const wide = estimateNetwork({ ...manifest, window: 4 * manifest.window }, {});
     // Attention over all positions grows with the fourth power of the window, everything else with the second.
     expect(wide.activationBytes / small.activationBytes).toBeGreaterThan(16);
     expect(wide.weightBytes).toBe(small.weightBytes);
-    const batched = estimateNetwork(manifest, { keptBytes: 1000, batch: 4 });
+    const batched = estimateNetwork(manifest, { batch: 4 });
     expect(batched.activationBytes / small.activationBytes).toBeCloseTo(4, 5);
-    expect(batched.keptBytes).toBe(1000);
     // The full-size GID network's child was seen to take 2464 MiB.
-    const published = estimateNetwork({ ...PUBLISHED_NETWORK, window: 512 }, { keptBytes: 0 });
+    const published = estimateNetwork({ ...PUBLISHED_NETWORK, window: 512 }, {});
     expect(published.totalBytes / MIB / 2464).toBeGreaterThan(1);
     expect(published.totalBytes / MIB / 2464).toBeLessThan(1.3);
   });
