@@ -61,7 +61,7 @@ export function addMappingFlags(command: Command): Command {
     .addOption(
       new Option(
         '--quality <preset>',
-        'give up some exactness for time: picks --stride, --blend and --share-context (default: exact)',
+        'give up some exactness for time: picks --stride, --blend and --share-context; fast takes integers too (--weights) (default: exact)',
       ).choices(QUALITIES),
     )
     .addOption(

@@ -181,13 +181,14 @@ describe('approximations', () => {
 
   it('are none unless told: the exact preset is the run of old, and found again', async () => {
     const first = await map({});
-    const { quality, stride, blend, shareContext, tta } = first.report.config;
-    expect({ quality, stride, blend, shareContext, tta }).toEqual({
+    const { quality, stride, blend, shareContext, tta, weights } = first.report.config;
+    expect({ quality, stride, blend, shareContext, tta, weights }).toEqual({
       quality: 'exact',
       stride: 64,
       blend: 'uniform',
       shareContext: 1,
       tta: 'none',
+      weights: 'float32',
     });
     const again = await segment({
       scene,
@@ -199,6 +200,7 @@ describe('approximations', () => {
       blend: 'uniform',
       shareContext: 1,
       tta: 'none',
+      weights: 'float32',
     });
     expect(again.alreadyDone).toBe(true);
     expect(again.identity).toBe(first.report.identity);
