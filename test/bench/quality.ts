@@ -56,6 +56,8 @@ const MODES: Readonly<Record<string, Mode>> = {
   '7/8 tapered c2 d4': { share: 7 / 8, ...tapered, shareContext: 2, tta: 'd4' },
 };
 
+const SAME_SPEED: GraphTimes = { long: 1, short: 1, local: 1 };
+
 interface ModeResult {
   readonly reports: readonly SegmentReport[];
   readonly maps: readonly string[];
@@ -82,12 +84,12 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
   const manifest = await readModelManifest(model, true);
   const labelled = await set.scenes(dir);
   say(`\n${model}`);
-  say('mode               windows    short     long  agreement     OA   mIoU  change  seams   work');
   const speeds = await compareSpeeds(
     model,
     labelled.map(({ scene }) => scene),
     set.reading,
   );
+  say('mode               windows    short     long  agreement     OA   mIoU  change  seams   work');
   let exact: ModeResult | null = null;
   let pixels = 0;
   const modes: MeasuredQuality['modes'] = [];
@@ -145,8 +147,6 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
     await writeFile(join(model, QUALITY_FILE), `${JSON.stringify(record, null, 2)}\n`);
   }
 }
-
-const SAME_SPEED: GraphTimes = { long: 1, short: 1, local: 1 };
 
 /** Parts of the float32 graphs' times that the graphs in integers take; not measured where no mode has integers. */
 async function compareSpeeds(

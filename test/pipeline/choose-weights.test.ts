@@ -55,7 +55,7 @@ async function addIntegers({
     },
   };
   await copyModel(join(model, 'int8'), manifest);
-  return manifest;
+  return readModelManifest(join(model, 'int8'), false);
 }
 
 /** Writes what the model was measured to score: quality exact, and quality fast in integers. */
