@@ -36,8 +36,6 @@ describe('what approximations cost a model', () => {
       expect(cost).not.toBeNull();
       costs.push(cost);
       expect(cost.meanIou).toBeGreaterThan(0.4);
-      // What presets promise, in integers as well: less than one point of mIoU.
-      expect(cost.meanIouChange).toBeGreaterThan(-0.01);
     }
     const [exact, balanced, fast, fastIntegers, integers, d4] = costs as [
       MeasuredCost,
@@ -49,6 +47,10 @@ describe('what approximations cost a model', () => {
     ];
     expect([exact.agreement, exact.meanIouChange, exact.overallAccuracyChange]).toEqual([1, 0, 0]);
     for (const cost of [balanced, fast, fastIntegers, integers, d4]) expect(cost.agreement).toBeLessThan(1);
+    // What presets promise, in integers as well: less than one point of mIoU. Eight orientations promise nothing.
+    for (const cost of [balanced, fast, fastIntegers, integers]) {
+      expect(cost.meanIouChange).toBeGreaterThan(-0.01);
+    }
     expect(balanced.lessWork).toBeGreaterThan(exact.lessWork);
     expect(fast.lessWork).toBeGreaterThan(balanced.lessWork);
     expect(fastIntegers.lessWork).toBeGreaterThan(fast.lessWork);
