@@ -102,6 +102,7 @@ export type { Provider } from './model/protocol.ts';
 export { readModelManifest } from './model/read-manifest.ts';
 export type { Augmentation } from './pipeline/ask-network.ts';
 export type { Quality, WindowChoice, WindowOptions } from './pipeline/choose-quality.ts';
+export { chooseModel, type ModelChoice, type Weights } from './pipeline/choose-weights.ts';
 export { type CollectOptions, type CollectReport, collectRuns } from './pipeline/collect-runs.ts';
 export { type Pipeline, readPipeline } from './pipeline/config.ts';
 export type { MemoryChoices, MemoryEstimate } from './pipeline/estimate-memory.ts';

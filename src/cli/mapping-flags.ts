@@ -4,6 +4,7 @@ import { ConfigError } from '../core/errors.ts';
 import type { Provider } from '../model/protocol.ts';
 import { AUGMENTATIONS, type Augmentation } from '../pipeline/ask-network.ts';
 import { QUALITIES, type Quality, type WindowOptions } from '../pipeline/choose-quality.ts';
+import { type ModelChoice, WEIGHTS, type Weights } from '../pipeline/choose-weights.ts';
 import { type Pipeline, readPipeline } from '../pipeline/config.ts';
 import type { PolygonOptions } from '../pipeline/polygon-options.ts';
 import type { SegmentOptions } from '../pipeline/segment-options.ts';
@@ -13,6 +14,7 @@ import { BLENDS, type Blend } from '../stitch/ramp.ts';
 import { type AreaFlags, chooseArea, parseBox } from './area.ts';
 import { addPlaceOptions, type PlaceFlags, placeOf } from './place.ts';
 import { addPolygonFlags, type PolygonFlags, readPolygonFlags } from './polygon-flags.ts';
+import type { Reporter } from './reporter.ts';
 import { addSourceOptions, type SourceFlags, sourceOptionsOf } from './source-options.ts';
 import { parseStretch, STRETCH_HELP } from './stretch.ts';
 import { BANDS_HELP, parseBands, parseGpus, parsePositive } from './verb.ts';
@@ -25,6 +27,7 @@ export interface MappingFlags extends PolygonFlags, AreaFlags, SourceFlags, Plac
   stretch?: NonNullable<SegmentOptions['stretch']>;
   stride?: number;
   quality?: Quality;
+  weights?: Weights;
   blend?: Blend;
   shareContext?: number;
   tta?: Augmentation;
@@ -58,8 +61,14 @@ export function addMappingFlags(command: Command): Command {
     .addOption(
       new Option(
         '--quality <preset>',
-        'give up some exactness for time: picks --stride, --blend and --share-context (default: exact)',
+        'give up some exactness for time: picks --stride, --blend and --share-context; fast takes integers too (--weights) (default: exact)',
       ).choices(QUALITIES),
+    )
+    .addOption(
+      new Option(
+        '--weights <which>',
+        "float32, or the integers in the model's int8/ folder, as frustum quantize writes it (default: auto, integers with --quality fast on processors where they are there)",
+      ).choices(WEIGHTS),
     )
     .option(
       '--stride <pixels>',
@@ -163,6 +172,7 @@ function resolveOptions(
     bands: flags.bands ?? pipeline?.bands,
     stretch: flags.stretch ?? pipeline?.stretch,
     ...windowsOf(flags, pipeline),
+    weights: flags.weights ?? pipeline?.weights,
     mode: flags.mode ?? pipeline?.mode,
     sampling: flags.sampling ?? pipeline?.sampling,
     vector: (flags.vector === false ? [] : flags.vector?.map((name) => name.trim())) ?? pipeline?.vector,
@@ -184,6 +194,11 @@ function resolveOptions(
     ...placeOf(flags),
     ...sourceOptionsOf(flags),
   };
+}
+
+/** Says which weights run, where that was not plain. */
+export function tellModel({ info }: Reporter, { dir, manifest, reason }: ModelChoice): void {
+  if (reason !== null) info('weights', { weights: manifest.dtype, model: dir, reason });
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Submission } from '../job/submission.ts';
 import { formatParts } from '../pipeline/format-memory.ts';
 import { addEngineFlags, type EngineFlags, slurmOf, submitByFlags } from './engine-flags.ts';
 import { tellMetrics } from './job-metrics.ts';
-import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
+import { addMappingFlags, type MappingFlags, readMappingOptions, tellModel } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
 import { formatDuration } from './reporter.ts';
 import { sourceOptionsOf } from './source-options.ts';
@@ -98,6 +98,7 @@ export function addPlan(program: Command, context: VerbContext): void {
         },
         {
           signal,
+          onModel: (choice) => tellModel(reporter, choice),
           onScene: (done) => progress?.update(done),
           onWarning: (message) => reporter.warn(message),
         },
@@ -139,7 +140,7 @@ function folderOf(out: string): string {
 
 /** A plan on one screen. */
 function formatPlan(plan: JobPlan, url: string): string {
-  const { scenes, done, refused, shardCount, estimate, basis, settings } = plan;
+  const { scenes, done, refused, shardCount, estimate, basis, settings, model } = plan;
   const { windows, hours, money, memoryBytes, memory, deviceBytes, outputBytes, cpuHours, gpuHours } =
     estimate;
   const hoursOf = (value: number) => formatDuration(value * 3600);
@@ -147,6 +148,7 @@ function formatPlan(plan: JobPlan, url: string): string {
     `plan      ${url}`,
     `scenes    ${scenes.length} to do, ${done.length} done already, ${refused.length} left out`,
     `shards    ${shardCount}`,
+    `model     ${model.name}, weights in ${settings.weights ?? 'float16'}`,
     `windows   ${windows.toLocaleString('en-US')}${settings.tta === 'd4' ? ', each in 8 orientations (--tta d4): 8 times the time' : ''}`,
     `time      ${hoursOf(hours)} of one machine at ${Number(basis.windowsPerSecond.toPrecision(3))} windows/s (${basis.measured ? 'as told' : 'assumed'}): CPU ${hoursOf(cpuHours)}, GPU ${hoursOf(gpuHours)}`,
     `money     ${money.toFixed(2)} ${basis.currency} (${basis.prices})`,

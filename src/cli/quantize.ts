@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { RANGE_METHODS, type RangeMethod } from '../convert/quantize/ranges.ts';
+import { INTEGER_FOLDER } from '../model/manifest.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { Progress } from './reporter.ts';
@@ -9,7 +11,7 @@ import { BANDS_HELP, examples, parseBands, parsePositive, type VerbContext } fro
 
 interface QuantizeFlags extends SourceFlags {
   scene: readonly string[];
-  out: string;
+  out?: string;
   windows?: number;
   agreement?: number;
   ranges?: RangeMethod;
@@ -43,7 +45,10 @@ export function addQuantize(program: Command, { reporter, signal }: VerbContext)
         .argParser((url: string, before: readonly string[] = []) => [...before, url])
         .makeOptionMandatory(),
     )
-    .requiredOption('--out <dir>', 'model folder to write; must be new')
+    .option(
+      '--out <dir>',
+      `model folder to write; must be new (default: ${INTEGER_FOLDER} in the model's folder, where --quality fast finds it)`,
+    )
     .option(
       '--windows <n>',
       'windows to measure ranges on; as many others judge the result (default: 32)',
@@ -73,7 +78,7 @@ export function addQuantize(program: Command, { reporter, signal }: VerbContext)
     .addHelpText(
       'after',
       examples(
-        'quantize models/sfrnet-gid --scene GF2_1.tif --scene GF2_2.tif --out models/sfrnet-gid-int8',
+        'quantize models/sfrnet-gid --scene GF2_1.tif --scene GF2_2.tif',
         'quantize models/mine --scene s3://bucket/scene.tif --bands 3,2,1 --windows 64 --agreement 99.5 --out models/mine-int8',
       ),
     )
@@ -84,7 +89,7 @@ export function addQuantize(program: Command, { reporter, signal }: VerbContext)
       const manifest = await quantizeModel({
         model,
         scenes: flags.scene,
-        outDir: flags.out,
+        ...(flags.out !== undefined && { outDir: flags.out }),
         ...(flags.windows !== undefined && { windows: flags.windows }),
         ...(flags.agreement !== undefined && { agreement: flags.agreement }),
         ...(flags.ranges && { ranges: flags.ranges }),
@@ -109,7 +114,7 @@ export function addQuantize(program: Command, { reporter, signal }: VerbContext)
       const { quantization } = manifest;
       reporter.info('quantized', {
         model: manifest.name,
-        out: flags.out,
+        out: flags.out ?? join(model, INTEGER_FOLDER),
         agreement: quantization?.agreement,
         layers: quantization?.layers,
         work: quantization?.work,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { SegmentReport } from '../pipeline/segment-report.ts';
 import { formatClassTable } from './class-table.ts';
-import { addMappingFlags, type MappingFlags, readMappingOptions } from './mapping-flags.ts';
+import { addMappingFlags, type MappingFlags, readMappingOptions, tellModel } from './mapping-flags.ts';
 import type { Progress } from './reporter.ts';
 import { examples, parseMemory, SCENE_HELP, type VerbContext } from './verb.ts';
 
@@ -38,6 +38,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
         'segment tiles/*.tif --model models/mine --out out/mosaic --bands sentinel2 --stretch stddev:2,gamma=1.2',
         'segment GF2.tif --pipeline pipelines/gid.json --out out/county --aoi county.geojson',
         'segment big.tif --model models/mine --out out/big --memory 2G',
+        'segment big.tif --model models/mine --out out/big --quality fast --weights float32',
         'segment s3://bucket/scene.tif --s3-region eu-west-1 --model models/mine --out out/scene',
         'segment big.tif --model models/mine --out out/big --mode centred --sampling pyramid --stride 256',
       ),
@@ -56,6 +57,7 @@ export function addSegment(program: Command, { reporter, signal, print }: VerbCo
       const report = await segment(options, {
         signal,
         onWarning: (message) => reporter.warn(message),
+        onModel: (choice) => tellModel(reporter, choice),
         onPlan: (plan) => {
           progress = reporter.startProgress('mapping', plan.count, 'windows');
         },

@@ -124,7 +124,11 @@ function holdProcess(pool: Pool, thread: Thread): void {
     clearTimeout(thread.idle);
     thread.idle = null;
   } else if (!busy) {
-    thread.idle ??= setTimeout(() => void thread.worker.terminate(), IDLE_MS).unref();
+    thread.idle ??= setTimeout(() => {
+      // Ending takes a while, and a job that comes meanwhile must not be given to it.
+      pool.threads.delete(thread);
+      void thread.worker.terminate();
+    }, IDLE_MS).unref();
   }
 }
 
@@ -154,11 +158,11 @@ function startThread(pool: Pool, most: number, compression: number): Thread {
     why = `: ${error instanceof Error ? error.message : String(error)}`;
   });
   worker.on('exit', (exitCode) => {
-    pool.threads.delete(thread);
+    const died = pool.threads.delete(thread);
     if (thread.idle !== null) clearTimeout(thread.idle);
     const lost = [...thread.jobs.values()];
     // Each thread takes a job along when it dies, also one that never came up: this ends.
-    if (!thread.ready) lost.push(...pool.queue.splice(0, 1));
+    if (died && !thread.ready) lost.push(...pool.queue.splice(0, 1));
     for (const { job, reject } of lost) {
       const message = `${job.image.url}: a decode thread died (exit code ${exitCode}${why}); run it again`;
       reject(new WorkerError(message, { exitCode }));

@@ -4,9 +4,10 @@ import { ConfigError, isFrustumError, UnsupportedError } from '../core/errors.ts
 import { localPathOf, withoutSecrets } from '../io/urls.ts';
 import { deviceBytes } from '../model/choose-batch.ts';
 import type { ModelManifest } from '../model/manifest.ts';
-import { modelChecksum, readModelManifest } from '../model/read-manifest.ts';
+import { modelChecksum } from '../model/read-manifest.ts';
 import { passesOf } from '../pipeline/ask-network.ts';
 import { chooseWindows } from '../pipeline/choose-quality.ts';
+import { chooseModel, type ModelChoice } from '../pipeline/choose-weights.ts';
 import type { MemoryEstimate } from '../pipeline/estimate-memory.ts';
 import { formatParts } from '../pipeline/format-memory.ts';
 import { demandOf } from '../pipeline/memory-demand.ts';
@@ -50,6 +51,8 @@ export interface PlanJobOptions
 
 export interface PlanJobHooks {
   readonly signal?: AbortSignal;
+  /** Which weights the shards are to run. */
+  readonly onModel?: (choice: ModelChoice) => void;
   /** After each scene: how many of how many. */
   readonly onScene?: (done: number, total: number) => void;
   readonly onWarning?: (message: string) => void;
@@ -68,7 +71,9 @@ export async function planJob(options: PlanJobOptions, hooks: PlanJobHooks = {})
   if (!options.allowQueries) refuseSecrets([...names, ...(options.aoi === undefined ? [] : [options.aoi])]);
   const to = absolute(options.to);
   const store = await openObjectStore(to, source);
-  const manifest = await readModelManifest(options.model, false);
+  const chosen = await chooseModel(options);
+  hooks.onModel?.(chosen);
+  const { manifest } = chosen;
   const settings = settleSettings(options, manifest);
   const speed = speedOf(options, settings, manifest);
   const scenes: PlanScene[] = [];
@@ -80,10 +85,7 @@ export async function planJob(options: PlanJobOptions, hooks: PlanJobHooks = {})
     hooks.signal?.throwIfAborted();
     const scene = absolute(name);
     try {
-      const planned = await planScene(
-        { options, settings, manifest, speed, store, scene, shardCount },
-        hooks,
-      );
+      const planned = await planScene({ options, settings, chosen, speed, store, scene, shardCount }, hooks);
       if (seen.has(planned.id)) continue;
       seen.add(planned.id);
       if ('shards' in planned) {
@@ -125,7 +127,7 @@ function ofScene(tag: string): boolean {
 interface ScenePlanning {
   readonly options: PlanJobOptions;
   readonly settings: PlanSettings;
-  readonly manifest: ModelManifest;
+  readonly chosen: ModelChoice;
   readonly speed: Speed;
   readonly store: ObjectStore;
   readonly scene: string;
@@ -134,10 +136,11 @@ interface ScenePlanning {
 }
 
 async function planScene(
-  { options, settings, manifest, speed, store, scene: name, shardCount }: ScenePlanning,
+  { options, settings, chosen, speed, store, scene: name, shardCount }: ScenePlanning,
   hooks: PlanJobHooks,
 ): Promise<PlanScene | JobPlan['done'][number]> {
-  const { source, stretch, model } = options;
+  const { source, stretch } = options;
+  const { dir: model, manifest } = chosen;
   const segment = {
     ...(settings as Partial<SegmentOptions>),
     scene: name,
@@ -261,6 +264,8 @@ function settleSettings(options: PlanJobOptions, manifest: ModelManifest): PlanS
     ...(bboxPx !== undefined && { bboxPx }),
     ...(datetime !== undefined && { datetime }),
     ...chooseWindows(options, manifest),
+    // So that shards choose nothing by what lies on their machines.
+    ...(manifest.dtype !== 'float16' && { weights: manifest.dtype }),
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: options.vector ?? ['geojson'],

@@ -36,6 +36,10 @@ export const planSettingsSchema = z.strictObject({
   blend: z.enum(BLENDS).optional(),
   shareContext: z.number().int().positive().optional(),
   tta: z.enum(AUGMENTATIONS).optional(),
+  weights: z
+    .enum(['float32', 'int8'])
+    .optional()
+    .describe("which of the model's weights run; those of its folder unless told"),
   mode: z.enum(['reference', 'centred']),
   sampling: z.enum(['exact', 'pyramid']),
   vector: z.array(z.string()),

@@ -22,6 +22,9 @@ export const landCoverClassSchema = z.strictObject({
   color: z.string().regex(/^#[0-9a-fA-F]{6}$/),
 });
 
+/** Folder in a float32 model's folder that may hold the same model in 8-bit integers. */
+export const INTEGER_FOLDER = 'int8';
+
 /** How a model of 8-bit integers was made of one of float32, and what that changed. */
 export const quantizationSchema = z.strictObject({
   /** Ranges of activations were measured on these scenes. */

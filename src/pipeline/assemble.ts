@@ -5,8 +5,8 @@ import type { FrustumPlan } from '../frustum/plan.ts';
 import { selectFrusta } from '../frustum/select-frusta.ts';
 import type { ModelManifest } from '../model/manifest.ts';
 import type { Model } from '../model/open-model.ts';
-import { readModelManifest } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { chooseModel } from './choose-weights.ts';
 import { guardMemory, type MemoryGuard } from './guard-memory.ts';
 import { createTally, type InferTally } from './infer-rows.ts';
 import { changedSincePlan } from './map-band.ts';
@@ -55,10 +55,11 @@ export interface AssembleHooks {
  * @throws ConfigError where scene, model, settings or version are no longer those of `identity`; what `segment` throws
  */
 export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}): Promise<SegmentReport> {
-  const { options, identity, missing } = parts;
+  const { identity, missing } = parts;
   const { signal } = hooks;
   const started = performance.now();
-  const manifest = await readModelManifest(options.model, false);
+  const { dir: model, manifest } = await chooseModel(parts.options);
+  const options = { ...parts.options, model };
   const allowed = await allowMemory(options.memoryBytes);
   const scene = await openSegmentScene(options, signal, allowed);
   try {
@@ -84,7 +85,7 @@ export async function assemble(parts: AssembleOptions, hooks: AssembleHooks = {}
     const guard = guardMemory({ allowed, children: [], shed: () => scene.shrinkCache(LEAST_CACHE_BYTES) });
     const stop = signal ? AbortSignal.any([signal, guard.signal]) : guard.signal;
     try {
-      return await writeOutputs(parts, hooks, {
+      return await writeOutputs({ ...parts, options }, hooks, {
         scene,
         task,
         manifest,

@@ -3,7 +3,7 @@ import type { ModelManifest } from '../model/manifest.ts';
 import { type Blend, checkBlend } from '../stitch/ramp.ts';
 import { AUGMENTATIONS, type Augmentation } from './ask-network.ts';
 
-/** How much of exactness may be given up for time. */
+/** How much of exactness may be given up for time. Which weights run with it is for `chooseModel`. */
 export type Quality = 'exact' | 'balanced' | 'fast';
 
 /** Names of {@link Quality}. */

@@ -6,6 +6,7 @@ import { VECTOR_FORMATS } from '../sink/vector-formats.ts';
 import { BLENDS } from '../stitch/ramp.ts';
 import { AUGMENTATIONS } from './ask-network.ts';
 import { QUALITIES } from './choose-quality.ts';
+import { WEIGHTS } from './choose-weights.ts';
 
 /**
  * A pipeline: how scenes of one kind are mapped, as JSON (`pipelines/*.json`, schema in `pipelines/schema.json`).
@@ -124,6 +125,12 @@ export const pipelineSchema = z.strictObject({
     .enum(QUALITIES)
     .optional()
     .describe('how much exactness is given up for time; stride, blend and shareContext go before it'),
+  weights: z
+    .enum(WEIGHTS)
+    .optional()
+    .describe(
+      "which of the model's weights run; auto: its integers (int8/) with quality fast on processors, else float32",
+    ),
   blend: z
     .enum(BLENDS)
     .optional()

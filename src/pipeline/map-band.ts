@@ -6,11 +6,11 @@ import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { selectFrusta } from '../frustum/select-frusta.ts';
 import { removeLeftovers, temporaryPathFor } from '../io/remove-leftovers.ts';
 import { type Model, openModel } from '../model/open-model.ts';
-import { readModelManifest } from '../model/read-manifest.ts';
 import { buildPyramid } from '../pyramid/build-pyramid.ts';
 import { identifyScene } from '../pyramid/identify-scene.ts';
 import { openPyramid, type Pyramid } from '../pyramid/open-pyramid.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { chooseModel } from './choose-weights.ts';
 import { guardMemory } from './guard-memory.ts';
 import { createTally, type InferTally, inferRows } from './infer-rows.ts';
 import { demandOf } from './memory-demand.ts';
@@ -74,9 +74,10 @@ export interface BandHooks {
  *   memory would be taken than is promised or there is; what `segment` throws
  */
 export async function* mapBand(band: BandOptions, hooks: BandHooks = {}): AsyncGenerator<ClassRows> {
-  const { options, identity, y0, y1 } = band;
+  const { identity, y0, y1 } = band;
   const signal = hooks.signal && { signal: hooks.signal };
-  const manifest = await readModelManifest(options.model, false);
+  const { dir: folder, manifest } = await chooseModel(band.options);
+  const options = { ...band.options, model: folder };
   const allowed = await allowMemory(band.memoryBytes);
   const scene = await openSegmentScene(options, hooks.signal, allowed);
   try {

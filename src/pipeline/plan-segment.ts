@@ -27,6 +27,8 @@ export interface SegmentTask extends PlannedArea {
     readonly blend: WindowChoice['blend'];
     readonly shareContext: number;
     readonly tta: WindowChoice['tta'];
+    /** What the model that runs computes in. */
+    readonly weights: ModelManifest['dtype'];
     readonly mode: FrustumPlan['mode'];
     readonly sampling: 'exact' | 'pyramid';
     /** File names of the polygon layer. */
@@ -55,6 +57,7 @@ export interface SegmentTask extends PlannedArea {
 /**
  * Makes the choices that the options leave open, finds the pixels that are asked for, and plans the windows; reads no
  * pixels.
+ * @param options with the model that runs: see `chooseModel`
  * @throws ConfigError where settings don't fit the scene or each other; what `planArea` throws
  */
 export async function planSegment(
@@ -68,6 +71,7 @@ export async function planSegment(
   const { workers = 1 } = options;
   const config = {
     ...chooseWindows(options, manifest),
+    weights: manifest.dtype,
     mode: options.mode ?? manifest.geometry,
     sampling: options.sampling ?? 'exact',
     vector: planVectorFiles(options.vector ?? ['geojson']),
@@ -109,11 +113,10 @@ export async function planSegment(
   });
   const plan = record === null ? whole : selectFrusta(whole, area);
   const { threads: _t, workers: _w, gpus: _g, batch: _n, ...mapping } = config;
-  const { quality: _q, blend: _b, shareContext: _s, tta: _a, ...others } = mapping;
+  const { quality: _q, blend: _b, shareContext: _s, tta: _a, weights: _m, ...others } = mapping;
   // What is as published is not named, so that such runs are known again whatever else can be chosen.
   const decisive = { ...others, ...deviationsOf(config) };
-  const checksum = modelChecksum(manifest);
-  const measuredCost = await readMeasuredCost(options.model, checksum, config);
+  const measuredCost = await readMeasuredCost(options.model, manifest, config);
   const identity = identityOf({
     verb: 'segment',
     version: FRUSTUM_VERSION,
@@ -121,7 +124,7 @@ export async function planSegment(
     scene: { ...scene.metadata, url: null, files: await Promise.all(scene.files.map(identifyFile)) },
     // Side files that place it may change while the scene's own file does not.
     grid: scene.grid,
-    model: checksum,
+    model: modelChecksum(manifest),
     config: decisive,
     area: identityOfArea(record),
   });

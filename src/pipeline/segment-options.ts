@@ -7,6 +7,7 @@ import type { PlaceOptions } from '../scene/place/place-options.ts';
 import type { BandChoice } from '../scene/select-bands.ts';
 import type { Stretch } from '../scene/stretch.ts';
 import type { WindowOptions } from './choose-quality.ts';
+import type { ModelChoice, Weights } from './choose-weights.ts';
 import type { AreaChoice } from './plan-area.ts';
 import type { PolygonOptions } from './polygon-options.ts';
 
@@ -16,6 +17,8 @@ export interface SegmentOptions extends AreaChoice, WindowOptions {
   readonly scene: string | readonly string[];
   /** Model folder that `convertCheckpoint` wrote. */
   readonly model: string;
+  /** Which of the model's weights run; `auto` unless told: see `chooseModel`. */
+  readonly weights?: Weights;
   /** Made if need be. */
   readonly outDir: string;
   /** Red, green and blue; bands 1, 2, 3 unless told. */
@@ -70,6 +73,8 @@ export interface SegmentOptions extends AreaChoice, WindowOptions {
 /** How a caller follows and stops a run. */
 export interface SegmentHooks {
   readonly signal?: AbortSignal;
+  /** Which weights run, before anything else. */
+  readonly onModel?: (choice: ModelChoice) => void;
   /** The plan, before the first window; its `count` is what {@link onWindow} counts up to. */
   readonly onPlan?: (plan: FrustumPlan) => void;
   /** After each window. */

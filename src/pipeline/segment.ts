@@ -1,7 +1,7 @@
 import { createFrustumReader } from '../frustum/read-frustum.ts';
 import { openModel } from '../model/open-model.ts';
-import { readModelManifest } from '../model/read-manifest.ts';
 import type { Scene } from '../scene/open-scene.ts';
+import { chooseModel } from './choose-weights.ts';
 import { guardMemory } from './guard-memory.ts';
 import { createTally, inferRows } from './infer-rows.ts';
 import { demandOf } from './memory-demand.ts';
@@ -33,8 +33,11 @@ import type { SegmentReport } from './segment-report.ts';
  * @throws any of the tagged errors; then no output of this run is left, whole or half. ResourceError if it does not fit into
  *   `memoryBytes`: before it begins where that can be foreseen
  */
-export async function segment(options: SegmentOptions, hooks: SegmentHooks = {}): Promise<SegmentReport> {
-  const manifest = await readModelManifest(options.model, false);
+export async function segment(given: SegmentOptions, hooks: SegmentHooks = {}): Promise<SegmentReport> {
+  const chosen = await chooseModel(given);
+  hooks.onModel?.(chosen);
+  const { dir: model, manifest } = chosen;
+  const options = { ...given, model };
   const allowed = await allowMemory(options.memoryBytes);
   const scene = await openSegmentScene(options, hooks.signal, allowed);
   try {

@@ -5,7 +5,9 @@
  * One table a model, a line a mode. Agreement is with the exact map, pixel for pixel, and differences are from its scores.
  * Seams: how much more often classes change across window borders than elsewhere. Work: how many times as much the
  * published loop has the network do, which runs all three encoders for each of its windows, a quarter window apart, those at
- * the border repeatedly; each graph counts the time of a run of it in the exact mode, so that both are at the same speed.
+ * the border repeatedly; each graph counts the time of a run of it in the exact mode, so that both are at the same speed. A
+ * run of a graph in integers counts for less: for the part of the float32 graph's time that it takes, CPU time on one thread
+ * by turns on windows of the validation scenes. Modes in integers take those in the model's `int8/`.
  * `--write` keeps the presets' figures in the models' folders, from where runs tell them.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -16,11 +18,15 @@ import { createPairCounts } from '../../src/evaluate/confusion.ts';
 import { scorePairs } from '../../src/evaluate/score.ts';
 import { reportSeams, type SeamCounts } from '../../src/evaluate/seams.ts';
 import { readModelManifest, type SegmentOptions, type SegmentReport, segment } from '../../src/index.ts';
+import { INTEGER_FOLDER } from '../../src/model/manifest.ts';
 import { modelChecksum } from '../../src/model/read-manifest.ts';
 import { type MeasuredQuality, QUALITY_FILE } from '../../src/pipeline/measured-quality.ts';
-import { addPairs, agreementOf, VALIDATION_SETS } from '../support/validation-sets.ts';
+import { addPairs, agreementOf, VALIDATION_SETS, type ValidationSet } from '../support/validation-sets.ts';
+import { type GraphTimes, measureGraphs } from './graph-times.ts';
 
 interface Mode extends Pick<SegmentOptions, 'quality' | 'blend' | 'shareContext' | 'tta'> {
+  /** `float32` unless given. */
+  readonly weights?: 'int8';
   /** Stride as a share of the window; the preset's unless given. */
   readonly share?: number;
 }
@@ -31,6 +37,8 @@ const MODES: Readonly<Record<string, Mode>> = {
   exact: { quality: 'exact' },
   balanced: { quality: 'balanced' },
   fast: { quality: 'fast' },
+  'fast int8': { quality: 'fast', weights: 'int8' },
+  'exact int8': { quality: 'exact', weights: 'int8' },
   '1/2 tapered': { share: 1 / 2, ...tapered },
   '1/2 tapered c2': { share: 1 / 2, ...tapered, shareContext: 2 },
   '1/2 tapered c4': { share: 1 / 2, ...tapered, shareContext: 4 },
@@ -47,6 +55,8 @@ const MODES: Readonly<Record<string, Mode>> = {
   'exact d4': { quality: 'exact', tta: 'd4' },
   '7/8 tapered c2 d4': { share: 7 / 8, ...tapered, shareContext: 2, tta: 'd4' },
 };
+
+const SAME_SPEED: GraphTimes = { long: 1, short: 1, local: 1 };
 
 interface ModeResult {
   readonly reports: readonly SegmentReport[];
@@ -74,12 +84,17 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
   const manifest = await readModelManifest(model, true);
   const labelled = await set.scenes(dir);
   say(`\n${model}`);
+  const speeds = await compareSpeeds(
+    model,
+    labelled.map(({ scene }) => scene),
+    set.reading,
+  );
   say('mode               windows    short     long  agreement     OA   mIoU  change  seams   work');
   let exact: ModeResult | null = null;
   let pixels = 0;
   const modes: MeasuredQuality['modes'] = [];
   for (const key of ['exact', ...values.modes.split(',').filter((mode) => mode !== 'exact')]) {
-    const { share, ...choice } = MODES[key]!;
+    const { share, weights = 'float32', ...choice } = MODES[key]!;
     const counts = createPairCounts();
     const reports: SegmentReport[] = [];
     const maps: string[] = [];
@@ -87,7 +102,7 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
       const outDir = join(dir, name, key.replaceAll('/', '-'), String(i));
       const options = { scene, model, outDir, vector: [], preview: false, threads: 1, ...set.reading };
       const stride = share === undefined ? {} : { stride: share * manifest.window };
-      reports.push(await segment({ ...options, ...stride, ...choice }));
+      reports.push(await segment({ ...options, ...stride, ...choice, weights }));
       maps.push(join(outDir, 'landcover.tif'));
       await addPairs(counts, maps.at(-1)!, truth);
     }
@@ -98,6 +113,7 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
       reports,
       maps,
       measured: {
+        weights,
         stride: config.stride,
         blend: config.blend,
         shareContext: config.shareContext,
@@ -107,20 +123,23 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
         overallAccuracy: five(evaluation.overallAccuracy!),
         meanIou: five(evaluation.meanIou!),
         seamExcess: seamsOf(reports),
-        lessWork: lessWork(reports, exact?.reports ?? reports),
+        lessWork: lessWork(reports, exact?.reports ?? reports, weights === 'int8' ? speeds : SAME_SPEED),
       },
     };
     exact ??= result;
     say(lineOf(key, result, exact));
-    if (share === undefined && choice.quality && !choice.tta) {
+    if (share === undefined && choice.quality) {
       modes.push({ quality: choice.quality, ...result.measured });
     }
   }
   if (values.write) {
     const record = {
       format: 'frustum-quality',
-      version: 1,
+      version: 2,
       model: modelChecksum(manifest),
+      ...(modes.some(({ weights }) => weights === 'int8') && {
+        int8: modelChecksum(await readModelManifest(join(model, INTEGER_FOLDER), true)),
+      }),
       scenes: labelled.map((scene) => scene.name),
       pixels,
       modes,
@@ -129,8 +148,32 @@ async function measureModel(name: keyof typeof VALIDATION_SETS): Promise<void> {
   }
 }
 
-/** The published loop's work by that of a mode's runs, at the graphs' speeds in the exact mode. */
-function lessWork(reports: readonly SegmentReport[], exact: readonly SegmentReport[]): number {
+/** Parts of the float32 graphs' times that the graphs in integers take; not measured where no mode has integers. */
+async function compareSpeeds(
+  model: string,
+  scenes: readonly string[],
+  reading: ValidationSet['reading'],
+): Promise<GraphTimes> {
+  const integers = join(model, INTEGER_FOLDER);
+  if (!values.modes.includes('int8')) return SAME_SPEED;
+  const options = { scenes, reading, windows: 8, rounds: 10 };
+  const [plain, whole] = (await measureGraphs([model, integers], options)) as [GraphTimes, GraphTimes];
+  const part = (branch: keyof GraphTimes) => whole[branch] / plain[branch];
+  const parts = { long: part('long'), short: part('short'), local: part('local') };
+  const words = Object.entries(parts).map(([branch, value]) => `${branch} ${(1 / value).toFixed(2)}`);
+  say(`in integers, times as fast: ${words.join(', ')}`);
+  return parts;
+}
+
+/**
+ * The published loop's work by that of a mode's runs, at the graphs' speeds in the exact mode.
+ * @param parts of those times that the mode's own graphs take
+ */
+function lessWork(
+  reports: readonly SegmentReport[],
+  exact: readonly SegmentReport[],
+  parts: GraphTimes,
+): number {
   const costOf = (part: 'long' | 'short' | 'local', runs: (report: SegmentReport) => number) =>
     sum(exact, ({ seconds }) => seconds[part]) / sum(exact, runs);
   const long = costOf('long', ({ counts }) => counts.longEncoderRuns);
@@ -143,7 +186,9 @@ function lessWork(reports: readonly SegmentReport[], exact: readonly SegmentRepo
   const done = sum(
     reports,
     ({ counts }) =>
-      counts.longEncoderRuns * long + counts.shortEncoderRuns * short + counts.networkRuns * local,
+      counts.longEncoderRuns * long * parts.long +
+      counts.shortEncoderRuns * short * parts.short +
+      counts.networkRuns * local * parts.local,
   );
   return Math.round((published / done) * 100) / 100;
 }

@@ -5,25 +5,21 @@
  * Each shipped model is quantized on scenes that it learned from, and maps its validation scenes through the product. One
  * table a model, a line a variant and quality. Agreement is with the float32 model's map at the same quality, pixel for
  * pixel. CPU time is that of one window through all three graphs on one thread, float32 and int8 by turns, the least of the
- * rounds each. With `--model FOLDER --scenes FILE,...` only sizes and times of any other model are told.
+ * rounds each, graph by graph. With `--model FOLDER --scenes FILE,...` only sizes and times of any other model are told.
  */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { InferenceSession } from 'onnxruntime-node';
 import { createPairCounts } from '../../src/evaluate/confusion.ts';
 import { scorePairs } from '../../src/evaluate/score.ts';
 import { type QuantizeOptions, quantizeModel, readModelManifest, segment } from '../../src/index.ts';
 import type { ModelManifest } from '../../src/model/manifest.ts';
 import type { Quality } from '../../src/pipeline/choose-quality.ts';
-import { readCalibrationWindows } from '../../src/pipeline/quantize/choose-windows.ts';
-import { type Runners, runNetwork } from '../../src/pipeline/quantize/network.ts';
-import type { Answer, Branch, GraphRunner } from '../../src/pipeline/quantize/run-graphs.ts';
-import { openScene } from '../../src/scene/open-scene.ts';
 import { CALIBRATION_SCENES } from '../support/calibration-scenes.ts';
 import type { LabelledScene } from '../support/validation-scenes.ts';
 import { addPairs, agreementOf, VALIDATION_SETS, type ValidationSet } from '../support/validation-sets.ts';
+import { measureGraphs } from './graph-times.ts';
 
 const VARIANTS: Readonly<Record<string, Partial<QuantizeOptions>>> = {
   int8: {},
@@ -114,6 +110,7 @@ async function mapScenes(
   labelled: readonly LabelledScene[],
   quality: Quality,
 ): Promise<MapResult> {
+  const { dtype } = await readModelManifest(model, false);
   const counts = createPairCounts();
   const maps: string[] = [];
   for (const { name, scene, truth } of labelled) {
@@ -123,6 +120,8 @@ async function mapScenes(
       model,
       outDir,
       quality,
+      // Of the folder itself, whatever lies in it.
+      weights: dtype === 'int8' ? 'int8' : 'float32',
       vector: [],
       preview: false,
       report: false,
@@ -135,45 +134,21 @@ async function mapScenes(
   return { maps, counts, agreement: 1 };
 }
 
-/** Least CPU milliseconds of a window with all three graphs on one thread, and their ratio. */
+/** CPU milliseconds of a window with all three graphs, float32 and int8, and their ratio. */
 async function compareTimes(
   plain: string,
   quantized: string,
   scenes: readonly string[],
   reading: ValidationSet['reading'],
 ): Promise<string> {
-  const manifest = await readModelManifest(quantized, false);
-  const opened = await Promise.all(scenes.map((url) => openScene(url, reading)));
-  const { ranges } = await readCalibrationWindows(opened, manifest, Math.min(8, Number(values.windows)));
-  for (const scene of opened) await scene.close();
-  const workshop = { dir, threads: 1, externalThresholdBytes: Number.POSITIVE_INFINITY };
-  const networks = [await openAsRun(plain), await openAsRun(quantized)];
-  const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-  for (let round = 0; round <= Number(values.rounds); round++) {
-    for (const [i, runners] of networks.entries()) {
-      const start = process.cpuUsage();
-      for (const views of ranges) await runNetwork(runners, views, workshop);
-      const { user, system } = process.cpuUsage(start);
-      // The first round only warms up.
-      if (round > 0) least[i] = Math.min(least[i]!, (user + system) / 1000 / ranges.length);
-    }
-  }
-  for (const runners of networks) for (const runner of Object.values(runners)) await runner.release();
-  const [one, other] = least as [number, number];
+  const times = await measureGraphs([plain, quantized], {
+    scenes,
+    reading,
+    windows: Math.min(8, Number(values.windows)),
+    rounds: Number(values.rounds),
+  });
+  const [one, other] = times.map(({ long, short, local }) => long + short + local) as [number, number];
   return `${one.toFixed(2)}/${other.toFixed(2)} ${(one / other).toFixed(2)}`;
-}
-
-/** A model's graphs on one thread, with the options of a run: calibration has others, which spare memory. */
-async function openAsRun(folder: string): Promise<Runners> {
-  const { graphs } = await readModelManifest(folder, false);
-  const open = async (branch: Branch): Promise<GraphRunner> => {
-    const session = await InferenceSession.create(join(folder, graphs[branch].file), {
-      intraOpNumThreads: 1,
-      extra: { session: { set_denormal_as_zero: '1' } },
-    });
-    return { run: async (feeds) => (await session.run(feeds)) as Answer, release: () => session.release() };
-  };
-  return { long: await open('long'), short: await open('short'), local: await open('local') };
 }
 
 function lineOf(

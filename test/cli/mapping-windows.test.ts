@@ -10,7 +10,14 @@ let pipeline: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'frustum-flags-'));
   pipeline = join(dir, 'pipeline.json');
-  const settings = { name: 'dense', model: 'somewhere', stride: 128, shareContext: 2, tta: 'd4' };
+  const settings = {
+    name: 'dense',
+    model: 'somewhere',
+    stride: 128,
+    shareContext: 2,
+    tta: 'd4',
+    weights: 'int8',
+  };
   await writeFile(pipeline, JSON.stringify(settings));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -20,10 +27,10 @@ async function read(...args: string[]) {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
   command.parse(args, { from: 'user' });
-  const { quality, stride, blend, shareContext, tta } = await readMappingOptions(
+  const { quality, stride, blend, shareContext, tta, weights } = await readMappingOptions(
     command.opts() as MappingFlags,
   );
-  return { quality, stride, blend, shareContext, tta };
+  return { quality, stride, blend, shareContext, tta, weights };
 }
 
 describe('flags of how windows are run', () => {
@@ -34,6 +41,7 @@ describe('flags of how windows are run', () => {
       blend: undefined,
       shareContext: undefined,
       tta: undefined,
+      weights: undefined,
     });
     expect(await read('--pipeline', pipeline, '--share-context', '3', '--blend', 'tapered')).toEqual({
       quality: undefined,
@@ -41,6 +49,7 @@ describe('flags of how windows are run', () => {
       blend: 'tapered',
       shareContext: 3,
       tta: 'd4',
+      weights: 'int8',
     });
   });
 
@@ -51,10 +60,12 @@ describe('flags of how windows are run', () => {
       blend: undefined,
       shareContext: undefined,
       tta: 'd4',
+      weights: 'int8',
     });
     expect(await read('--pipeline', pipeline, '--quality', 'fast', '--stride', '256')).toMatchObject({
       stride: 256,
     });
+    expect(await read('--pipeline', pipeline, '--weights', 'auto')).toMatchObject({ weights: 'auto' });
     expect(await read('--pipeline', pipeline, '--quality', 'exact')).toMatchObject({
       stride: 128,
       shareContext: 2,
@@ -65,6 +76,7 @@ describe('flags of how windows are run', () => {
     [['--quality', 'best'], /Allowed choices are exact, balanced, fast/],
     [['--blend', 'soft'], /Allowed choices are uniform, tapered/],
     [['--tta', 'c4'], /Allowed choices are none, d4/],
+    [['--weights', 'int4'], /Allowed choices are auto, float32, int8/],
     [['--share-context', '0'], /share-context/],
   ])('refuse what is none: %o', async (args, message) => {
     await expect(read('--model', 'm', ...args)).rejects.toThrow(message);

@@ -54,7 +54,7 @@ it('quantizes a model that segment then runs, and tells what it did', async () =
 
 it.each([
   ['no scene', [MODEL, '--out', 'x']],
-  ['no folder', [MODEL, '--scene', 'x.tif']],
+  ['a default folder that is taken', [MODEL, '--scene', 'x.tif']],
   ['a share above all', [MODEL, '--scene', 'x.tif', '--out', 'x', '--agreement', '101']],
   ['no windows', [MODEL, '--scene', 'x.tif', '--out', 'x', '--windows', '0']],
   ['other bits', [MODEL, '--scene', 'x.tif', '--out', 'x', '--weight-bits', '4']],

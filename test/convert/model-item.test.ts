@@ -6,7 +6,8 @@ import { describeModelItem, mlmName } from '../../src/convert/model-item.ts';
 import { type ModelManifest, modelManifestSchema } from '../../src/model/manifest.ts';
 import { stacErrors } from '../sink/stac/validate.ts';
 
-const MODELS = readdirSync('models').filter((name) => name.startsWith('sfrnet-'));
+const SHIPPED = readdirSync('models').filter((name) => name.startsWith('sfrnet-'));
+const MODELS = [...SHIPPED, ...SHIPPED.map((name) => `${name}/int8`)];
 
 function read(name: string, file: string) {
   return JSON.parse(readFileSync(join('models', name, file), 'utf8'));
@@ -23,7 +24,7 @@ describe('the STAC Item of a model', () => {
     expect(read(name, 'stac-item.json')).toEqual(item);
     expect(stacErrors(item)).toEqual([]);
     expect(item.properties).toMatchObject({
-      'mlm:name': name,
+      'mlm:name': name.replace('/', '-'),
       'mlm:total_parameters': manifest.parameters,
       'mlm:hyperparameters': { distances: manifest.distances },
     });

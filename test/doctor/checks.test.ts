@@ -224,11 +224,14 @@ describe('models', () => {
       state: 'ok',
       found: expect.stringContaining('6 classes'),
     });
-    await appendFile(join(model, 'short.onnx'), 'x');
-    expect(await checkModel(model)).toMatchObject({
-      state: 'problem',
-      found: expect.stringContaining('short.onnx'),
-    });
+    expect((await checkModel(model)).found).toMatch(/, also in integers$/);
+    for (const file of ['int8/local.onnx', 'short.onnx']) {
+      await appendFile(join(model, file), 'x');
+      expect(await checkModel(model)).toMatchObject({
+        state: 'problem',
+        found: expect.stringContaining(file),
+      });
+    }
     expect(await checkModel(join(dir, 'none'))).toMatchObject({
       state: 'problem',
       found: expect.stringContaining('ENOENT'),

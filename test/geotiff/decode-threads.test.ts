@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import worker_threads, { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
@@ -34,6 +35,7 @@ const threads: Worker[] = [];
 let jobs = 0;
 let onStart: (thread: Worker) => void = () => {};
 let onJob: (thread: Worker) => void = () => {};
+let onTerminate: (thread: Worker) => void | Promise<void> = () => {};
 const folder = mkdtempSync(join(tmpdir(), 'decode-threads-'));
 
 beforeAll(() => {
@@ -48,6 +50,12 @@ beforeAll(() => {
       jobs++;
       super.postMessage(...args);
       onJob(this);
+    }
+
+    override async terminate(): Promise<number> {
+      const wait = onTerminate(this);
+      if (wait !== undefined) await wait;
+      return super.terminate();
     }
   };
 });
@@ -104,6 +112,34 @@ describe('decode threads', () => {
     expect(error.message).toContain('memory.tif');
     expect(same(await tiff.readBands(WHOLE, BANDS), large.samples)).toBe(true);
   });
+
+  test('that are ended for want of work are given no more of it while they end', async () => {
+    const open = () => openGeoTiff(memorySource(largeBytes), { decodeThreads: 3 });
+    await (await open()).readBands(WHOLE, BANDS);
+    await expect.poll(() => isPoolReady(3), { timeout: 20_000 }).toBe(true);
+    const [one, other] = [await open(), await open()];
+    const its = new Set<Worker>();
+    onJob = (thread) => void its.add(thread);
+    await one.readBands(WHOLE, BANDS);
+    const ending = new Set<Worker>();
+    let late = 0;
+    onJob = (thread) => {
+      if (ending.has(thread)) late++;
+    };
+    // They take as long to end as on a busy machine.
+    onTerminate = async (thread) => {
+      if (its.has(thread)) ending.add(thread);
+      await delay(500);
+    };
+    try {
+      await expect.poll(() => ending.size, { timeout: 20_000, interval: 5 }).toBeGreaterThan(0);
+      expect(same(await other.readBands(WHOLE, BANDS), large.samples)).toBe(true);
+      expect(late).toBe(0);
+    } finally {
+      onJob = () => {};
+      onTerminate = () => {};
+    }
+  }, 60_000);
 
   test('that die while they start leave the read to the calling thread', async () => {
     const before = threads.length;

@@ -59,6 +59,12 @@ describe('a plan and how windows are run', () => {
       to: dir,
       quality: 'fast',
     });
-    expect(job.settings).toMatchObject({ quality: 'fast', stride: 112, blend: 'tapered', shareContext: 1 });
+    expect(job.settings).toMatchObject({
+      quality: 'fast',
+      stride: 112,
+      blend: 'tapered',
+      shareContext: 1,
+      weights: 'int8',
+    });
   });
 });

@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { evaluate, readModelManifest, segment } from '../../src/index.ts';
+import { chooseModel, evaluate, readModelManifest, segment } from '../../src/index.ts';
+import { modelChecksum } from '../../src/model/read-manifest.ts';
 import { type LabelledScene, writeDubaiScene, writeEarthScene } from '../support/validation-scenes.ts';
 
 const MODELS = ['sfrnet-mini-dubai', 'sfrnet-mini-earth', 'sfrnet-mini-synth'];
@@ -37,8 +38,10 @@ describe('shipped models', () => {
       const manifest = await readModelManifest(join('models', name), true);
       expect(manifest.name).toBe(name);
       let sizeBytes = 0;
-      for (const file of await readdir(join('models', name)))
-        sizeBytes += (await stat(join('models', name, file))).size;
+      for (const file of await readdir(join('models', name), { recursive: true })) {
+        const found = await stat(join('models', name, file));
+        if (found.isFile()) sizeBytes += found.size;
+      }
       expect(sizeBytes).toBeLessThanOrEqual(12e6);
       total += sizeBytes;
       const card = await readFile(join('models', name, 'README.md'), 'utf8');
@@ -47,6 +50,27 @@ describe('shipped models', () => {
       }
     }
     expect(total).toBeLessThan(40e6);
+  });
+
+  it('hold integers that were made of their weights and are right on any processor, under 8 MB in all', async () => {
+    let total = 0;
+    for (const name of MODELS) {
+      const folder = join('models', name);
+      const integers = await readModelManifest(join(folder, 'int8'), true);
+      expect(integers).toMatchObject({
+        name: `${name}-int8`,
+        dtype: 'int8',
+        quantization: {
+          weightBits: 7,
+          source: { name, checksum: modelChecksum(await readModelManifest(folder, false)) },
+        },
+      });
+      expect(integers.quantization!.agreement).toBeGreaterThanOrEqual(0.99);
+      expect((await chooseModel({ model: folder, quality: 'fast' })).dir).toBe(join(folder, 'int8'));
+      for (const file of await readdir(join(folder, 'int8')))
+        total += (await stat(join(folder, 'int8', file))).size;
+    }
+    expect(total).toBeLessThan(8e6);
   });
 
   it('know Dubai better than colours alone do', { timeout: 300_000 }, async () => {

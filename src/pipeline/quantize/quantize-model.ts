@@ -8,7 +8,7 @@ import { writeError } from '../../io/atomic-file.ts';
 import { makeFolder } from '../../io/make-folder.ts';
 import { removeLeftovers, temporaryPathFor } from '../../io/remove-leftovers.ts';
 import type { SourceOptions } from '../../io/source-options.ts';
-import type { ModelManifest } from '../../model/manifest.ts';
+import { INTEGER_FOLDER, type ModelManifest } from '../../model/manifest.ts';
 import { modelChecksum, readModelManifest } from '../../model/read-manifest.ts';
 import { openScene, type Scene } from '../../scene/open-scene.ts';
 import type { BandChoice } from '../../scene/select-bands.ts';
@@ -31,8 +31,8 @@ export interface QuantizeOptions {
    * them.
    */
   readonly scenes: readonly string[];
-  /** Must not exist, or be empty. */
-  readonly outDir: string;
+  /** Must not exist, or be empty; `int8` in the model's folder unless told, where runs look for it: see `chooseModel`. */
+  readonly outDir?: string;
   /** Windows that ranges are measured on; as many others judge the result. 32 unless told. */
   readonly windows?: number;
   /**
@@ -90,8 +90,9 @@ const EXTERNAL_THRESHOLD_BYTES = 2 ** 31 - 2 ** 26;
 export async function quantizeModel(options: QuantizeOptions): Promise<ModelManifest> {
   const { model, signal } = options;
   checkOptions(options);
-  const outDir = resolve(options.outDir);
-  await refuseTaken(outDir, options.outDir);
+  const named = options.outDir ?? join(model, INTEGER_FOLDER);
+  const outDir = resolve(named);
+  await refuseTaken(outDir, named);
   const manifest = await readModelManifest(model, true);
   refuseOthers(manifest, model);
   throwIfStopped(signal);
