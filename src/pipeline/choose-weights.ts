@@ -61,7 +61,7 @@ export async function chooseModel(
   const make = `frustum quantize ${model} --scene SCENE makes them, of scenes like yours`;
   if (integers === null) {
     if (weights === 'auto') return asItIs(null);
-    throw wrongWeights(weights, `${dir} is not there; ${make}`);
+    throw wrongWeights(weights, `${dir} is not there; ${make} (for a plan made elsewhere, copy that folder)`);
   }
   if (integers.dtype !== 'int8' || integers.quantization?.source.checksum !== modelChecksum(manifest)) {
     const stale = `${dir} was not made of the weights in ${model}`;

@@ -21,8 +21,9 @@ export class GraphBudget {
     if (this.bytes <= this.maxBytes) return;
     throw new UnsupportedError(
       `The class raster has more borders than the ${Math.round(this.maxBytes / 2 ** 20)} MiB hold that generalising may ` +
-        'take. Raise the limit (--graph-memory), remove single-pixel noise from the raster first, or leave out the minimum ' +
-        'mapping unit, simplification, smoothing and 8-connectivity: plain tracing needs no such memory.',
+        'take. Raise the limit (--graph-memory, or --memory where that set it), remove single-pixel noise from the raster ' +
+        'first, or leave out the minimum mapping unit, simplification, smoothing and 8-connectivity: plain tracing needs no ' +
+        'such memory.',
       { feature: 'a border graph beyond its memory limit', hint: 'raise --graph-memory' },
     );
   }
