@@ -4,6 +4,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { planFrusta } from '../../src/frustum/plan.ts';
+import { quantizeModel } from '../../src/index.ts';
 import { measureParts, measurePeak, type PartName } from './inference-parts.ts';
 import { compareMaps, type InferenceSetup, type MapDifference, prepareInference } from './inference-setup.ts';
 
@@ -11,12 +12,13 @@ import { compareMaps, type InferenceSetup, type MapDifference, prepareInference 
  * SFR-Net in PyTorch, run in the published way, beside Frustum: the same weights (seeded) and the same drawn scene.
  *
  *     npm run build && npx tsx test/bench/inference.ts [--model NAME | --full] [--size WxH] [--stride N] [--rounds N]
- *         [--threads N] [--runs N] [--parts-only | --scene-only] [--sample N] [--flush] [--also 'FLAGS OF SEGMENT']...
- *         [--python PYTHON]
+ *         [--threads N] [--runs N] [--parts-only | --scene-only] [--sample N] [--flush] [--integers]
+ *         [--also 'FLAGS OF SEGMENT']... [--only] [--python PYTHON]
  *
  * `--model` names a folder of models/ whose network and preset are used; `--full` is the full-size GID network (1.1 GB of
  * weights; PyTorch takes about 14 s a window, so the scene is small). `--also` adds a run of Frustum with further options;
- * (`--also '--workers 2 --threads 1'` for two processes); `--flush` one of PyTorch with denormals flushed. With `--sample N`
+ * (`--also '--workers 2 --threads 1'` for two processes), and `--only` leaves out the others; `--integers` makes the
+ * model's integers first, calibrated on the scene; `--flush` adds one of PyTorch with denormals flushed. With `--sample N`
  * PyTorch runs N windows of the scene, spread evenly, and is counted as if all took their mean: a full-size scene takes it
  * hours. Maps are not compared then. A last line tells what the measured times a window make of a GID scene, where fewer of the
  * published loop's windows are repeats at the border than in a small one.
@@ -82,6 +84,14 @@ try {
   print(
     `${model}: ${(setup.parameters / 1e6).toFixed(2)} M parameters, window ${setup.preset.window}; ${availableParallelism()} processors, load ${load()}`,
   );
+  if (has('--integers')) {
+    const { scene, model } = setup;
+    const options = { model, scenes: [scene], outDir: join(model, 'int8'), windows: 2, agreement: 0 };
+    const { quantization } = await quantizeModel({ ...options, stretch: 'none', bands: [1, 2, 3] });
+    print(
+      `in integers: ${(100 * quantization!.agreement).toFixed(2)} % of the calibration scene's pixels keep their class`,
+    );
+  }
   if (!has('--scene-only')) await compareParts(setup);
   if (!has('--parts-only')) await compareScene(setup);
 } finally {
@@ -139,8 +149,12 @@ async function compareParts(setup: InferenceSetup): Promise<void> {
 async function compareScene(setup: InferenceSetup): Promise<void> {
   const map = join(folder, 'theirs.raw');
   const modes: readonly (readonly [string, readonly string[]])[] = [
-    ['class map alone', ['--no-vector', '--no-preview', '--no-report']],
-    ['all outputs', []],
+    ...(has('--only')
+      ? []
+      : ([
+          ['class map alone', ['--no-vector', '--no-preview', '--no-report']],
+          ['all outputs', []],
+        ] as const)),
     ...also.map((flags) => [flags, flags.split(/\s+/)] as const),
   ];
   const theirs: SceneRun[] = [];
@@ -165,14 +179,14 @@ async function compareScene(setup: InferenceSetup): Promise<void> {
   const [loopWall, loopCpu] = [best(theirs, 'wallS'), best(theirs, 'cpuS')];
   const line = (label: string, run: SceneRun, wallS: number, cpuS: number, more: string) =>
     print(
-      `${label.padEnd(34)}${wallS.toFixed(2).padStart(9)}${cpuS.toFixed(2).padStart(9)}${(loopWall / wallS).toFixed(2).padStart(8)}${(loopCpu / cpuS).toFixed(2).padStart(8)}${String(run.windows).padStart(9)}${(theirs[0]!.windows / wallS).toFixed(2).padStart(12)}${`${(100 * run.outsideShare).toFixed(0)} %`.padStart(10)}${run.readMs.toFixed(2).padStart(9)}${run.stitchMs.toFixed(2).padStart(9)}${more}`,
+      `${label.padEnd(44)}${wallS.toFixed(2).padStart(9)}${cpuS.toFixed(2).padStart(9)}${(loopWall / wallS).toFixed(2).padStart(8)}${(loopCpu / cpuS).toFixed(2).padStart(8)}${String(run.windows).padStart(9)}${(theirs[0]!.windows / wallS).toFixed(2).padStart(12)}${`${(100 * run.outsideShare).toFixed(0)} %`.padStart(10)}${run.readMs.toFixed(2).padStart(9)}${run.stitchMs.toFixed(2).padStart(9)}${more}`,
     );
   print();
   print(
     `scene of ${width} x ${height}, stride ${setup.stride}, ${threads} threads, best of ${rounds} (load ${load()}):`,
   );
   print(
-    `${''.padEnd(34)}${'wall s'.padStart(9)}${'CPU s'.padStart(9)}${'ratio'.padStart(8)}${'ratio'.padStart(8)}${'windows'.padStart(9)}${'published/s'.padStart(12)}${'outside'.padStart(10)}${'read ms'.padStart(9)}${'sum ms'.padStart(9)}${'differing'.padStart(10)}${'margin'.padStart(12)}`,
+    `${''.padEnd(44)}${'wall s'.padStart(9)}${'CPU s'.padStart(9)}${'ratio'.padStart(8)}${'ratio'.padStart(8)}${'windows'.padStart(9)}${'published/s'.padStart(12)}${'outside'.padStart(10)}${'read ms'.padStart(9)}${'sum ms'.padStart(9)}${'differing'.padStart(10)}${'margin'.padStart(12)}`,
   );
   line('PyTorch, published way', theirs[0]!, loopWall, loopCpu, '');
   for (const [i, [label]] of modes.entries()) {
