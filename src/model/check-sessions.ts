@@ -72,6 +72,16 @@ export function checkBatch(session: ort.InferenceSession, path: string, batch: n
 export function explainOpenFailure(path: string, request: OpenRequest, cause: unknown): FrustumError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const { provider } = request;
+  if (provider === 'webgpu' && /requires f16/.test(reason)) {
+    return new UnsupportedError(
+      `${path}: this GPU has no 16-bit floats for WebGPU, which the graph computes in (${reason})`,
+      {
+        feature: 'float16 on this GPU',
+        hint: 'convert the checkpoint with --dtype float32',
+        cause,
+      },
+    );
+  }
   if (provider !== 'cpu' && /provider|backend|cuda|cudnn|cublas|webgpu|dawn|vulkan/i.test(reason)) {
     return new UnsupportedError(`--provider ${provider}: onnxruntime can't use it here (${reason})`, {
       feature: `execution provider ${provider}`,

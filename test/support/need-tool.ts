@@ -6,6 +6,7 @@ const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = {
     'from osgeo import gdal; import osgeo_utils.samples.validate_cloud_optimized_geotiff',
   ],
   'qgis-python': ['-c', 'import qgis.core'],
+  webgpu: ['bin/frustum.js', 'doctor', '--provider', 'webgpu', '--offline'],
   slurm: [
     ...['--pid', '--fork', '--mount-proc', 'sh', '-c'],
     'PATH=$PATH:/usr/sbin; slurmctld -V && slurmd -V && munged -V && command -v sbatch && command -v setpriv',
@@ -15,13 +16,14 @@ const COMMANDS: Readonly<Record<string, string>> = {
   'gdal-python': '/usr/bin/python3',
   'qgis-python': '/usr/bin/python3',
   slurm: 'unshare',
+  webgpu: process.execPath,
 };
 
 /**
  * Whether an outside tool is there, for `describe.skipIf(!needTool('gdalinfo'))`. Says so when a suite is left out, and
  * throws instead of leaving it out when `FRUSTUM_TEST_ALL=1`. `name` is a command, or `gdal-python` and
  * `qgis-python` for the Python modules of GDAL and QGIS in the system's Python, or `slurm` for a cluster of one's own,
- * which needs root.
+ * which needs root, or `webgpu` for a GPU, or a driver that plays one, on which onnxruntime computes.
  */
 export function needTool(name: string): boolean {
   try {
