@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseModel, evaluate, readModelManifest, segment } from '../../src/index.ts';
+import { chooseModel, evaluate, openModel, readModelManifest, segment } from '../../src/index.ts';
 import { modelChecksum } from '../../src/model/read-manifest.ts';
 import { type LabelledScene, writeDubaiScene, writeEarthScene } from '../support/validation-scenes.ts';
 
@@ -50,6 +50,14 @@ describe('shipped models', () => {
       }
     }
     expect(total).toBeLessThan(40e6);
+  });
+
+  it.each(MODELS)('take batches, in integers too: %s', async (name) => {
+    for (const folder of [join('models', name), join('models', name, 'int8')]) {
+      const opened = await openModel(folder, { provider: 'cpu', threads: 1, batch: 2 });
+      await opened.close();
+      expect(opened.batch).toBe(2);
+    }
   });
 
   it('hold integers that were made of their weights and are right on any processor, under 8 MB in all', async () => {
