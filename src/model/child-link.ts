@@ -22,7 +22,7 @@ export interface ChildOptions {
   readonly onDeath?: (error: Error) => void;
 }
 
-/** Milliseconds that a child is given to end by itself before it is killed. */
+/** Milliseconds that a child is given to end by itself: before it is killed, or before that it can't be reached is an error. */
 const GRACE_MS = 3000;
 
 /** Forks an inference child. One that dies rejects all that it was asked, and an abort ends it. */
@@ -94,8 +94,10 @@ export function startChild({ signal, env, onDeath }: ChildOptions): ChildLink {
       const job = withResolvers<never>();
       pending.set(id, job);
       child.send({ id, ...request }, (error) => {
-        // A child that is already gone is reported by its exit, with the reason.
-        if (error !== null && child.connected) job.reject(new WorkerError(error.message, { cause: error }));
+        if (error === null) return;
+        // A child that dies can be found out here before its exit, which knows why.
+        const late = setTimeout(() => job.reject(new WorkerError(error.message, { cause: error })), GRACE_MS);
+        void ended.then(() => clearTimeout(late));
       });
       return job.promise;
     },

@@ -106,6 +106,19 @@ describe('a model in its child process', () => {
       await expect(model.infer({ local, short, long })).rejects.toMatchObject({ tag: 'WorkerError' });
     }));
 
+  it('that died says how to who asks before that has been heard of', () =>
+    withModel(async (model) => {
+      const [local, short, long] = views;
+      process.kill(model.pids[0]!, 'SIGKILL');
+      // Nothing is heard meanwhile, and it is gone after.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+      await expect(model.infer({ local, short, long })).rejects.toMatchObject({
+        tag: 'WorkerError',
+        signal: 'SIGKILL',
+        message: expect.stringContaining('SIGKILL'),
+      });
+    }));
+
   it('ends with its model, and with an abort', async () => {
     const pid = await withModel(async (model) => model.pids[0]!);
     expect(isAlive(pid)).toBe(false);
