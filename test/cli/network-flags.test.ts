@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { synthesize } from '../../src/index.ts';
 import { runFrustum, startFrustum } from '../support/run-command.ts';
+import { fixBatch } from '../support/seeded-model.ts';
 
 const MODEL = 'models/sfrnet-mini-synth';
 
@@ -84,11 +85,12 @@ describe('flags of who runs the network', () => {
 
   it('are refused where they mean nothing', async () => {
     const most = availableParallelism();
+    const old = await fixBatch(MODEL, join(dir, 'old'));
     for (const [args, status, words] of [
       [segmentArgs('none', '--workers', String(most + 1)), 2, /--workers/],
       [segmentArgs('none', '--gpus', '0'), 2, /only --provider cuda/],
       [segmentArgs('none', '--gpus', '0,0', '--provider', 'cuda'), 2, /^$/],
-      [segmentArgs('none', '--batch', '2'), 1, /convert the checkpoint again/],
+      [segmentArgs('none', '--model', old, '--batch', '2'), 1, /convert the checkpoint again/],
       [
         ['plan', scene, '--model', MODEL, '--out', join(dir, 'plan.json'), '--gpus', '0'],
         2,

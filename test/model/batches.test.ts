@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +7,7 @@ import { readModelManifest } from '../../src/model/read-manifest.ts';
 import { openSessionSet } from '../../src/model/session-set.ts';
 import { stageBatch } from '../../src/model/stage-batch.ts';
 import { noiseImage } from '../support/memory-scene.ts';
-import { makeSeededModel } from '../support/seeded-model.ts';
+import { fixBatch, makeSeededModel } from '../support/seeded-model.ts';
 
 const SIDE = 128;
 
@@ -22,21 +21,6 @@ beforeAll(async () => {
   old = await fixBatch(model, join(dir, 'old'));
 }, 60_000);
 afterAll(() => rm(dir, { recursive: true, force: true }));
-
-/** Copies a model whose local graph then takes far features of one window only, as graphs once did. */
-async function fixBatch(from: string, to: string): Promise<string> {
-  await cp(from, to, { recursive: true });
-  const path = join(to, 'local.onnx');
-  const graph = await readFile(path);
-  // ONNX's Dimension: a name, and the number 1 in as many bytes.
-  const [any, one] = ['\x0a\x08\x12\x06long_N', '\x0a\x08\x08\x81\x80\x80\x80\x80\x80\x00'];
-  const fixed = Buffer.from(graph.toString('latin1').replaceAll(any, one), 'latin1');
-  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-  const manifest = await readFile(join(to, 'manifest.json'), 'utf8');
-  await writeFile(path, fixed);
-  await writeFile(join(to, 'manifest.json'), manifest.replace(sha256(graph), sha256(fixed)));
-  return to;
-}
 
 const view = (seed: number) => noiseImage(SIDE, SIDE, seed);
 

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SfrNetArchitecture } from '../../src/convert/network/architecture.ts';
 import { expectedTensors } from '../../src/convert/network/expected-tensors.ts';
@@ -39,4 +41,19 @@ export async function makeSeededModel(dir: string, options: Partial<ConvertOptio
   const outDir = join(dir, `seeded-${options.dtype ?? 'float32'}`);
   await convertCheckpoint({ checkpointPath, outDir, preset, ...options });
   return outDir;
+}
+
+/** Copies a model whose local graph then takes far features of one window only, as graphs once did. */
+export async function fixBatch(from: string, to: string): Promise<string> {
+  await cp(from, to, { recursive: true });
+  const path = join(to, 'local.onnx');
+  const graph = await readFile(path);
+  // ONNX's Dimension: a name, and the number 1 in as many bytes.
+  const [any, one] = ['\x0a\x08\x12\x06long_N', '\x0a\x08\x08\x81\x80\x80\x80\x80\x80\x00'];
+  const fixed = Buffer.from(graph.toString('latin1').replaceAll(any, one), 'latin1');
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  const manifest = await readFile(join(to, 'manifest.json'), 'utf8');
+  await writeFile(path, fixed);
+  await writeFile(join(to, 'manifest.json'), manifest.replace(sha256(graph), sha256(fixed)));
+  return to;
 }
