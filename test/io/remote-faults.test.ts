@@ -308,7 +308,7 @@ describe('secrets', () => {
     { kind: 'answer', status: 412 },
     { kind: 'answer', status: 500 },
     { kind: 'answer', status: 302, headers: { location: 'http://127.0.0.1:1/t?sig=hush' } },
-    { kind: 'answer', status: 302, headers: { location: 'ftp://user:hush@host/?sig=hush' } },
+    { kind: 'answer', status: 302, headers: { location: 'ftp://hushed:hush@host/?sig=hush' } },
     { kind: 'reset' },
     { kind: 'cut', after: 10 },
     { kind: 'silence' },
@@ -316,10 +316,10 @@ describe('secrets', () => {
     { kind: 'headers', headers: { 'content-encoding': 'br' } },
   ])('are in no message: $kind $status', async (fault) => {
     server.fault = () => fault;
-    const url = `${server.url.replace('//', '//user:hush@')}/scene.tif?X-Amz-Signature=hush`;
+    const url = `${server.url.replace('//', '//hushed:hush@')}/scene.tif?X-Amz-Signature=hush`;
     const error = await failureOf(openByteSource(url, { ...QUICK, attempts: 2, stallMs: 100 }));
     expect(error.message).toContain(`${server.url}/scene.tif`);
-    expect(`${error.message} ${error.url} ${error.stack}`).not.toMatch(/hush|user/);
+    expect(`${error.message} ${error.url} ${error.stack}`).not.toContain('hush');
   });
 });
 
