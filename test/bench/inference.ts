@@ -16,7 +16,7 @@ import { compareMaps, type InferenceSetup, type MapDifference, prepareInference 
  *         [--also 'FLAGS OF SEGMENT']... [--only] [--python PYTHON]
  *
  * `--model` names a folder of models/ whose network and preset are used; `--full` is the full-size GID network (1.1 GB of
- * weights; PyTorch takes about 14 s a window, so the scene is small). `--also` adds a run of Frustum with further options;
+ * weights; PyTorch takes about 14 s a window, so the scene is small). `--also` adds a run of Frustum with further options
  * (`--also '--workers 2 --threads 1'` for two processes), and `--only` leaves out the others; `--integers` makes the
  * model's integers first, calibrated on the scene; `--flush` adds one of PyTorch with denormals flushed. With `--sample N`
  * PyTorch runs N windows of the scene, spread evenly, and is counted as if all took their mean: a full-size scene takes it

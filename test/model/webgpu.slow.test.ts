@@ -27,7 +27,7 @@ const ask = (opened: Model, seed: number) =>
     encode: { short: 'together', long: 'together' },
   });
 
-/** Scores of three windows, which fill one batch of two and a half. */
+/** Scores of three windows: in batches of two, one batch and half of another. */
 async function scoresOf(model: string, options: Partial<ModelOptions>): Promise<Scores> {
   const opened = await openModel(model, { provider: 'webgpu', threads: 1, ...options });
   try {

@@ -23,7 +23,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
  * Whether an outside tool is there, for `describe.skipIf(!needTool('gdalinfo'))`. Says so when a suite is left out, and
  * throws instead of leaving it out when `FRUSTUM_TEST_ALL=1`. `name` is a command, or `gdal-python` and
  * `qgis-python` for the Python modules of GDAL and QGIS in the system's Python, or `slurm` for a cluster of one's own,
- * which needs root, or `webgpu` for a GPU, or a driver that plays one, on which onnxruntime computes.
+ * which needs root, or `webgpu` for a GPU, or a driver that plays one, on which onnxruntime computes
+ * (`FRUSTUM_TEST_VULKAN` names a Vulkan driver's JSON file that is not installed).
  */
 export function needTool(name: string): boolean {
   try {
