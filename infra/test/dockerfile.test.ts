@@ -9,6 +9,7 @@ import {
   type JSONInstruction,
 } from 'dockerfile-ast';
 import { describe, expect, it } from 'vitest';
+import { ALLOCATOR, NODE_FLAGS } from '../../src/core/node-settings.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const file: Dockerfile = DockerfileParser.parse(readFileSync(resolve(ROOT, 'infra/Dockerfile'), 'utf8'));
@@ -106,7 +107,9 @@ describe('Dockerfile', () => {
   });
 
   it.each(IMAGES)('%s starts frustum itself, so that signals reach it', (name) => {
-    expect(strings(only(name, 'ENTRYPOINT'))).toEqual(['node', '/app/bin/frustum.js']);
+    expect(strings(only(name, 'ENTRYPOINT'))).toEqual(['node', ...NODE_FLAGS, '/app/bin/frustum.js']);
+    const variables = Object.entries(ALLOCATOR).map(([key, value]) => `${key}=${value}`);
+    expect(words(only(name, 'ENV'))).toEqual(expect.arrayContaining(variables));
   });
 
   it.each(IMAGES)('%s gets what changes seldom first, and the code last', (name) => {

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, SourceError, UnsupportedError } from '../core/errors.ts';
+import { NODE_FLAGS } from '../core/node-settings.ts';
 import { writeError } from '../io/atomic-file.ts';
 import { localPathOf } from '../io/urls.ts';
 import { JOB_COMMANDS, STOP_SECONDS } from './contract.ts';
@@ -152,7 +153,7 @@ function mergeScript(options: SubmitToSlurmOptions): string {
 }
 
 function startOf({ command }: SubmitToSlurmOptions): readonly string[] {
-  return command ?? [process.execPath, FRUSTUM];
+  return command ?? [process.execPath, ...NODE_FLAGS, FRUSTUM];
 }
 
 function asNodesSee(planUrl: string): string {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import PQueue from 'p-queue';
 import { AbortedError, EXIT } from '../core/errors.ts';
 import { lastWords } from '../core/last-words.ts';
+import { ALLOCATOR, NODE_FLAGS } from '../core/node-settings.ts';
 import type { SourceOptions } from '../io/source-options.ts';
 import { JOB_COMMANDS } from './contract.ts';
 import { type JobStatus, openShards, readJobStatus } from './job-status.ts';
@@ -102,8 +103,6 @@ interface WorkerEnd {
 }
 
 const COMMAND = fileURLToPath(new URL('../../bin/frustum.js', import.meta.url));
-/** What the command sets for itself where a shell starts it; see there. */
-const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' } as const;
 /** Characters of a worker's standard error that are kept: its last words say why it failed. */
 const KEPT = 16_384;
 
@@ -114,7 +113,7 @@ function runWorker(
 ): Promise<WorkerEnd> {
   const args = [...JOB_COMMANDS.runShard(planUrl), '--index', String(index), ...workerFlags];
   return new Promise((resolve) => {
-    const child: ChildProcess = spawn(process.execPath, [COMMAND, ...args], {
+    const child: ChildProcess = spawn(process.execPath, [...NODE_FLAGS, COMMAND, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...ALLOCATOR, ...process.env },
     });

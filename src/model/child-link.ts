@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AbortedError, reviveError, WorkerError } from '../core/errors.ts';
 import { lastWords } from '../core/last-words.ts';
+import { ALLOCATOR, NODE_FLAGS } from '../core/node-settings.ts';
 import type { BatchAnswer, ChildReply, InferRequest, OpenAnswer, OpenRequest } from './protocol.ts';
 
 /** An inference child, as the run's process sees it. */
@@ -110,8 +111,8 @@ function forkChild(env: Readonly<Record<string, string>> | undefined): ChildProc
   const path = fileURLToPath(new URL(`./child${extension}`, import.meta.url));
   return fork(path, {
     serialization: 'advanced',
-    execArgv: extension === '.ts' ? ['--import', 'tsx'] : [],
-    env: { ...process.env, ...env },
+    execArgv: [...NODE_FLAGS, ...(extension === '.ts' ? ['--import', 'tsx'] : [])],
+    env: { ...ALLOCATOR, ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ALLOCATOR, NODE_FLAGS } from '../../src/core/node-settings.ts';
 import { convertCheckpoint, synthesize } from '../../src/index.ts';
 import { GOLDEN } from '../support/golden.ts';
 import { writeGoldenPreset } from '../support/golden-preset.ts';
@@ -42,9 +43,12 @@ describe('memory', () => {
       };
       const script = `import { segment } from ${JSON.stringify(pathToFileURL(resolve('dist/index.js')).href)};
         await segment(${JSON.stringify(options)});`;
-      const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-        encoding: 'utf8',
-      });
+      // With what the command starts with, as those who use the library are told to.
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [...NODE_FLAGS, '--input-type=module', '-e', script],
+        { encoding: 'utf8', env: { ...process.env, ...ALLOCATOR } },
+      );
       expect(status === 0 ? '' : stderr).toBe('');
       const run = JSON.parse(await readFile(join(out, 'run.json'), 'utf8'));
       expect(run.counts.validPixels).toBe(1024 * height);
