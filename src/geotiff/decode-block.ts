@@ -32,7 +32,7 @@ export function isPicture(compression: number): boolean {
 /** Loads what a compression needs beyond this module, so that the first block need not wait for it. */
 export async function loadCodec(compression: number): Promise<void> {
   if (compression === ZSTD) await loadZstd();
-  if (compression === JPEG) await loadJpeg();
+  if (compression === JPEG) loadJpeg();
 }
 
 /** What blocks need that the file keeps once for all of them. */

@@ -38,7 +38,7 @@ export async function decodeJpeg(
   const { width, height } = frame;
   assertFits(block, width, height);
   if (isSmallJpeg(width, height, block.samples)) {
-    const pixels = await decodeSmallJpeg(stream, width, height, block.samples);
+    const pixels = decodeSmallJpeg(stream, width, height, block.samples);
     if (pixels !== null) return pixels;
   }
   const pixels = await decodeWithSharp(stream, block, 'cmyk');

@@ -46,7 +46,7 @@ describe('the decoder for small pictures', () => {
       const stream = await raw(width, height, bands).jpeg(options).toBuffer();
       const theirs = sharp(stream);
       const wanted = await (bands === 1 ? theirs.toColourspace('b-w') : theirs).raw().toBuffer();
-      const got = await decodeSmallJpeg(stream, width, height, bands);
+      const got = decodeSmallJpeg(stream, width, height, bands);
       expect(got).not.toBeNull();
       expect(Buffer.compare(got!, wanted)).toBe(0);
     }
@@ -54,10 +54,10 @@ describe('the decoder for small pictures', () => {
 
   test('refuses what is not as told, and decodes the next', async () => {
     const stream = await raw(256, 256, 3).jpeg().toBuffer();
-    expect(await decodeSmallJpeg(stream, 256, 255, 3)).toBeNull();
-    expect(await decodeSmallJpeg(stream, 128, 256, 3)).toBeNull();
-    expect(await decodeSmallJpeg(stream, 256, 256, 1)).toBeNull();
-    expect(await decodeSmallJpeg(stream, 256, 256, 3)).not.toBeNull();
+    expect(decodeSmallJpeg(stream, 256, 255, 3)).toBeNull();
+    expect(decodeSmallJpeg(stream, 128, 256, 3)).toBeNull();
+    expect(decodeSmallJpeg(stream, 256, 256, 1)).toBeNull();
+    expect(decodeSmallJpeg(stream, 256, 256, 3)).not.toBeNull();
   });
 
   test('refuses what is cut short, damaged or no JPEG, and decodes the next', async () => {
@@ -69,8 +69,8 @@ describe('the decoder for small pictures', () => {
       Buffer.from('no picture'),
       Buffer.alloc(0),
     ]) {
-      expect(await decodeSmallJpeg(bad, 256, 256, 3)).toBeNull();
-      expect(await decodeSmallJpeg(stream, 256, 256, 3)).not.toBeNull();
+      expect(decodeSmallJpeg(bad, 256, 256, 3)).toBeNull();
+      expect(decodeSmallJpeg(stream, 256, 256, 3)).not.toBeNull();
     }
   });
 
@@ -80,8 +80,21 @@ describe('the decoder for small pictures', () => {
     stream.writeUInt16BE(65_000, frame + 5);
     stream.writeUInt16BE(65_000, frame + 7);
     const before = process.memoryUsage.rss();
-    expect(await decodeSmallJpeg(stream, 256, 256, 3)).toBeNull();
+    expect(decodeSmallJpeg(stream, 256, 256, 3)).toBeNull();
     expect(process.memoryUsage.rss() - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('stops at scans without end', async () => {
+    const options = { raw: { width: 1024, height: 1024, channels: 1 } } as const;
+    const flat = sharp(Buffer.alloc(1024 * 1024), options).toColourspace('b-w');
+    const stream = await flat.jpeg({ progressive: true }).toBuffer();
+    expect(decodeSmallJpeg(stream, 1024, 1024, 1)).not.toBeNull();
+    // Each is a few bytes that are about the whole picture: 20,000 of them took minutes.
+    const lastScan = stream.subarray(stream.lastIndexOf(Buffer.from([0xff, 0xda])), -2);
+    const scans = Array.from({ length: 20_000 }, () => lastScan);
+    const endless = Buffer.concat([stream.subarray(0, -2), ...scans, stream.subarray(-2)]);
+    expect(endless.length).toBeLessThan(2 * 1024 * 1024);
+    expect(decodeSmallJpeg(endless, 1024, 1024, 1)).toBeNull();
   });
 
   test('is for pictures of a mebibyte at most, in one or three bands', () => {
@@ -163,8 +176,8 @@ describe('a tiled JPEG scene', () => {
 
 describe('where very many streams are refused', () => {
   test('they go elsewhere at once, and so does the next good one', async () => {
-    for (let i = 0; i < 20; i++) expect(await decodeSmallJpeg(Buffer.alloc(9), 8, 8, 3)).toBeNull();
+    for (let i = 0; i < 20; i++) expect(decodeSmallJpeg(Buffer.alloc(9), 8, 8, 3)).toBeNull();
     const good = await raw(8, 8, 3).jpeg().toBuffer();
-    expect(await decodeSmallJpeg(good, 8, 8, 3)).toBeNull();
+    expect(decodeSmallJpeg(good, 8, 8, 3)).toBeNull();
   });
 });
