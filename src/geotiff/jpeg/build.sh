@@ -16,7 +16,7 @@ cd "$work"
 # Sources as PyPI keeps them for good: simplejpeg has the whole release 3.1.2 of libjpeg-turbo in it, simde-py 0.8.2 of SIMDe.
 fetch() { # FOLDER SHA256 ADDRESS
   [ -d "$1" ] && return
-  curl -fsSL --retry 3 -o "$1.tar.gz" "https://files.pythonhosted.org/packages/$3"
+  curl -fsSL --retry 5 --retry-all-errors --connect-timeout 30 --max-time 300 -o "$1.tar.gz" "https://files.pythonhosted.org/packages/$3"
   echo "$2  $1.tar.gz" | sha256sum --check --quiet
   rm -rf "$1.part" && mkdir "$1.part"
   tar -xzf "$1.tar.gz" -C "$1.part" --strip-components 1 --no-same-owner
