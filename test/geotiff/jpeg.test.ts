@@ -92,6 +92,20 @@ describe('the decoder for small pictures', () => {
     }
   });
 
+  test.each([
+    ['lossless', 0xc3, 8],
+    ['arithmetic', 0xc9, 8],
+    ['12-bit', 0xc1, 12],
+  ])('refuses %s coding, and decodes the next', async (_, kind, precision) => {
+    const stream = await raw(64, 64, 3).jpeg().toBuffer();
+    const other = Buffer.from(stream);
+    const frame = other.indexOf(Buffer.from([0xff, 0xc0]));
+    other[frame + 1] = kind;
+    other[frame + 4] = precision;
+    expect(decodeSmallJpeg(other, 64, 64, 3)).toBeNull();
+    expect(decodeSmallJpeg(stream, 64, 64, 3)).not.toBeNull();
+  });
+
   test('takes no memory for what a header claims', async () => {
     const stream = await raw(256, 256, 3).jpeg().toBuffer();
     const frame = stream.indexOf(Buffer.from([0xff, 0xc0]));

@@ -15,7 +15,7 @@ enum { DONE, NOT_AS_TOLD, NOT_FLAWLESS };
 
 enum { MOST_SCANS = 100 };
 
-/* Precisions and methods that are left out: decode() asks for none, so that nothing calls these. */
+/* Precisions and methods that are left out. decode() asks for no other precision; a lossless stream ends here. */
 #define LEFT_OUT(name) void name(j_decompress_ptr any) { __builtin_trap(); }
 #define LEFT_OUT_BUFFERED(name) void name(j_decompress_ptr any, boolean need_full_buffer) { __builtin_trap(); }
 #define LEFT_OUT_PRECISION(prefix)              \
