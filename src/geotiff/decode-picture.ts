@@ -14,7 +14,7 @@ export interface PictureBlock {
 }
 
 /**
- * Decodes one JPEG block with libjpeg (through sharp).
+ * Decodes one JPEG block: small ones with libjpeg-turbo as WebAssembly, all else with libvips (through sharp).
  *
  * @param tables the JPEGTables tag (347), if the file shares quantisation and Huffman tables between blocks
  * @param ycbcr whether the samples are YCbCr in the file (photometric 6) and RGB is wanted; else they come out as stored.

@@ -29,7 +29,7 @@ interface Decoder {
 /** Larger pictures are libvips's: its calls are dear and its pixels cheap, and the memory of this decoder never shrinks. */
 const MOST_BYTES = 1024 * 1024;
 
-/** No camera makes so much of a picture of {@link MOST_BYTES}. */
+/** No encoder makes so much of a picture of {@link MOST_BYTES}. */
 const MOST_STREAM = 2 * MOST_BYTES;
 
 /** In its memory the stream lies behind the pixels, and room for both is made in steps of this. */
@@ -66,7 +66,10 @@ export function useCompiledJpeg(code: CompiledJpeg): void {
   compiled = code;
 }
 
-/** Makes the decoder ready, so that the first block need not wait for it; `null` where the processor lacks its instructions. */
+/**
+ * Makes the decoder ready, so that the first block need not wait for it; `null` where the processor lacks its instructions, or
+ * after too many refusals.
+ */
 export function loadJpeg(): Decoder | null {
   if (decoder !== null || refusals >= MOST_REFUSALS) return decoder;
   // Its C library could write messages, to files; libjpeg-turbo is told to write none.
@@ -102,7 +105,7 @@ export function decodeSmallJpeg(
 ): Uint8Array<ArrayBuffer> | null {
   if (stream.length > MOST_STREAM) return null;
   const codec = loadJpeg();
-  if (codec === null || refusals >= MOST_REFUSALS) return null;
+  if (codec === null) return null;
   const size = width * height * samples;
   try {
     const room = codec.room(Math.ceil((size + stream.length) / ROOM_STEP) * ROOM_STEP);
